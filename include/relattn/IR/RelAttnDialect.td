@@ -1,0 +1,90 @@
+//===- RelAttnDialect.td - relattn dialect -----------------*- tablegen -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The dialect and its rationale: which ops exist, which do not, and why.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_IR_RELATTNDIALECT_TD
+#define RELATTN_IR_RELATTNDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def RelAttn_Dialect : Dialect {
+  let name = "relattn";
+  let cppNamespace = "::mlir::relattn";
+  let summary = "Attention with relative-position bias";
+  let description = [{
+    Attention whose bias depends on the *offset* alone (key position minus
+    query position), as in T5 (Raffel et al. 2020), ALiBi (Press et al. 2022)
+    or Shaw et al. (2018). Everything that depends only on the offset is a
+    one-dimensional function here, never an M x N matrix: the bias of one head
+    is a *strip* of M + N - 1 numbers, a causal or windowed mask is a *band* of
+    offsets.
+
+    ### Conventions
+
+    B batch entries, H = G x R query heads on G key/value heads (query head
+    `h = g * R + r`), M queries, N keys, query/key width D, value width E.
+
+    - `offset = j - (i + query_offset)` for query i and key j; the same for
+      bucket, strip and band. Causal with M != N is therefore aligned at the
+      top left unless a query offset says otherwise; decoding with a cache of N
+      keys has `query_offset = N - M`.
+    - The products accumulate in f32 for f16, bf16 and f32 and in f64 for f64
+      (the *accumulator type*); so does the softmax.
+    - Order: scale, bias, mask, softmax. There is no division by sqrt(D): the
+      scale is an attribute and 1 by default, as in T5.
+    - A hidden key has weight exactly 0. A query that sees no key gives 0 and
+      the log-sum-exp -inf, never NaN; frameworks that give NaN there are
+      refined. A NaN at a visible place makes its row NaN.
+    - Positions are 64-bit. B, M and N may be dynamic or 0.
+    - Outputs must not alias inputs once bufferised; results have the same bits
+      from run to run for the same inputs, target and thread count.
+
+    ### Rationale
+
+    **Why ops at all.** `attention` names the computation without an order of
+    it, so that each target tiles it its own way, and so that what is known of
+    the bias (a few intervals) survives until the tiles exist. `bucket`,
+    `bias_strip` and `bias` are what the parts of a frontend's bucket chain
+    become; they let a chain be raised even where no attention is found.
+
+    **Why no other ops.** Softmax, rotary embeddings, dropout and the building
+    of masks exist upstream or belong to the frontend.
+
+    **Why the scheme is an attribute interface.** A new bucketing says its
+    intervals and nothing else; strip, verifier, folder and lowering follow.
+
+    **Why the table is `[num_buckets, H]`.** It is the layout of Hugging Face,
+    ONNX Runtime and CTranslate2. The other one is a transpose of a few hundred
+    numbers, not worth a second code path.
+
+    **Why a strip's ends extend.** A read beyond a strip gives its end value,
+    as the open-ended outer buckets do. No offset is then undefined, and a
+    strip that stops at its saturation points is a legal one.
+
+    **Why the textbook's buckets have no attribute.** With n_b (odd) buckets
+    they are one-sided T5 with n_b + 1 buckets and the same distance:
+    `T5Attr::getTextbook`.
+
+    **Why the reference lowering adds the bias after the product.** The bias as
+    the initial accumulator is what the tuned schedules do per tile. On whole
+    tensors it would be an M x N tensor of bias, which this dialect exists to
+    avoid; the lowering adds the strip in the one pass over the scores that
+    masks them, and it rounds once.
+
+    **Why a batch loop for key_lengths.** Sliced to its length, a cache is
+    never read beyond it, whatever is stored there.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+#endif // RELATTN_IR_RELATTNDIALECT_TD

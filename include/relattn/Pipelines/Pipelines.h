@@ -1,0 +1,55 @@
+//===- Pipelines.h - Whole-module pipelines ---------------------*- C++ -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Pipelines are lists of passes. Each takes a whole module to its target.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_PIPELINES_PIPELINES_H
+#define RELATTN_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::relattn {
+
+/// How attention is scheduled for a CPU.
+enum class CPUSchedule { Reference };
+
+/// How the loops of a CPU target share the machine.
+enum class CPUThreads { None, OpenMP };
+
+struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
+  Option<CPUSchedule> schedule{
+      *this, "schedule",
+      llvm::cl::desc("Schedule of the attention ops (default: reference)"),
+      llvm::cl::init(CPUSchedule::Reference),
+      llvm::cl::values(clEnumValN(
+          CPUSchedule::Reference, "reference",
+          "convert-relattn-to-linalg, then loops: every legal op, untuned"))};
+  Option<CPUThreads> threads{
+      *this, "threads", llvm::cl::desc("Threading (default: none)"),
+      llvm::cl::init(CPUThreads::None),
+      llvm::cl::values(
+          clEnumValN(CPUThreads::None, "none", "one thread"),
+          clEnumValN(CPUThreads::OpenMP, "openmp",
+                     "OpenMP; the program needs the OpenMP run-time library"))};
+};
+
+/// relattn-to-cpu: from relattn, linalg, tensor, arith, math, scf and func to
+/// the LLVM dialect (and OpenMP's), function boundaries as plain row-major
+/// memrefs. An op that no pass lowers is an error at its location.
+void buildRelAttnToCPUPipeline(OpPassManager &pm,
+                               const RelAttnToCPUOptions &options);
+
+/// Registers every pipeline of the project under its flag.
+void registerRelAttnPipelines();
+
+} // namespace mlir::relattn
+
+#endif // RELATTN_PIPELINES_PIPELINES_H
