@@ -167,6 +167,17 @@ static std::string getNames(ArrayRef<unsigned> dimensions) {
   return llvm::join(names, ", ");
 }
 
+/// The element types that an operand may have beside the query's own.
+static std::string describeFloats(AttentionOp op) {
+  Type query = getElementTypeOrSelf(op.getQuery());
+  std::string result;
+  llvm::raw_string_ostream os(result);
+  os << "'" << query << "'";
+  if (query != op.getAccumulatorType())
+    os << " or '" << op.getAccumulatorType() << "'";
+  return result;
+}
+
 static bool isSupportedFloat(Type type) {
   return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type);
 }
@@ -186,7 +197,7 @@ static LogicalResult verifyElementTypes(AttentionOp op) {
   Type output = getElementTypeOrSelf(op.getInit());
   if (output != query && output != op.getAccumulatorType())
     return op.emitOpError("[C1] expected an output of ")
-           << query << " or " << op.getAccumulatorType() << ", got " << output;
+           << describeFloats(op) << ", got " << output;
   return success();
 }
 
@@ -269,8 +280,7 @@ static LogicalResult verifyBias(AttentionOp op) {
   if (type.getElementType() != query &&
       type.getElementType() != op.getAccumulatorType())
     return op.emitOpError("[C8] expected a bias of ")
-           << query << " or " << op.getAccumulatorType() << ", got "
-           << type.getElementType();
+           << describeFloats(op) << ", got " << type.getElementType();
   return scheme.verifyBiasType([&]() { return op.emitOpError("[C9] "); }, type,
                                op.getStaticNumHeads());
 }
@@ -288,9 +298,8 @@ static LogicalResult verifyMask(AttentionOp op) {
   Type query = getElementTypeOrSelf(op.getQuery());
   if (!element.isInteger(1) && element != query &&
       element != op.getAccumulatorType())
-    return op.emitOpError("[C10] expected a mask of i1, ")
-           << query << " or " << op.getAccumulatorType() << ", got "
-           << element;
+    return op.emitOpError("[C10] expected a mask of i1 or ")
+           << describeFloats(op) << ", got " << element;
   NamedOperand mask{"mask", type, *op.getMaskMap()};
   if (failed(verifyMap(op, "[C10]", mask)))
     return failure();

@@ -24,10 +24,13 @@ static LogicalResult verifyBiasElementType(Operation *op, Type bias,
                            "got ")
            << bias;
   Type accumulator = AttentionOp::getAccumulatorType(bias);
-  if (result != bias && result != accumulator)
-    return op->emitOpError("[C2] expected a result of ")
-           << bias << " or " << accumulator << ", got " << result;
-  return success();
+  if (result == bias || result == accumulator)
+    return success();
+  InFlightDiagnostic diagnostic =
+      op->emitOpError("[C2] expected a result of ") << bias;
+  if (bias != accumulator)
+    diagnostic << " or " << accumulator;
+  return diagnostic << ", got " << result;
 }
 
 //===----------------------------------------------------------------------===//

@@ -38,3 +38,10 @@ void RelAttnDialect::initialize() {
 #include "relattn/IR/RelAttnOps.cpp.inc"
       >();
 }
+
+/// For the folder of relattn.bucket.
+Operation *RelAttnDialect::materializeConstant(OpBuilder &builder,
+                                               Attribute value, Type type,
+                                               Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
+}

@@ -85,6 +85,7 @@ def RelAttn_Dialect : Dialect {
     "::mlir::tensor::TensorDialect"
   ];
   let useDefaultAttributePrinterParser = 1;
+  let hasConstantMaterializer = 1;
 }
 
 #endif // RELATTN_IR_RELATTNDIALECT_TD

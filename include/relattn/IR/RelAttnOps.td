@@ -299,7 +299,8 @@ def RelAttn_BiasStripOp : RelAttn_DestinationStyleOp<"bias_strip", [
 //===----------------------------------------------------------------------===//
 
 def RelAttn_BiasOp : RelAttn_DestinationStyleOp<"bias", [
-    AttrSizedOperandSegments, AllTypesMatch<["init", "result"]>]> {
+    AttrSizedOperandSegments,
+    AllTypesMatch<["init", "result"]>]> {
   let summary = "The bias as a dense tensor";
   let description = [{
     `result[(b,) h, i, j] = bias[h, j - (i + query_offset)]`: the tensor that
@@ -327,9 +328,10 @@ def RelAttn_BiasOp : RelAttn_DestinationStyleOp<"bias", [
   let arguments = (ins
     RelAttn_BiasSchemeAttrInterface:$scheme,
     AnyRankedTensor:$bias,
+    // Before the optional operands: type inference counts positions.
+    AnyRankedTensor:$init,
     Optional<Index>:$zero,
-    Optional<AnyTypeOf<[Index, AnyRankedTensor]>>:$query_offset,
-    AnyRankedTensor:$init
+    Optional<AnyTypeOf<[Index, AnyRankedTensor]>>:$query_offset
   );
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{

@@ -33,17 +33,29 @@ public:
     if (!tensor)
       return {};
     computeSlice(tensor, map);
+    if (isStaticallyEmpty(tensor))
+      return tensor::EmptyOp::create(builder, loc, sizes,
+                                     getElementTypeOrSelf(tensor));
     return tensor::ExtractSliceOp::create(builder, loc, tensor, offsets, sizes,
                                           strides);
   }
 
   Value insert(Value part, Value tensor, AffineMap map) {
+    if (isStaticallyEmpty(tensor))
+      return tensor;
     computeSlice(tensor, map);
     return tensor::InsertSliceOp::create(builder, loc, part, tensor, offsets,
                                          sizes, strides);
   }
 
 private:
+  /// A slice at offset 0 of a dimension of size 0 does not verify in MLIR 22;
+  /// a tensor without elements needs no slice.
+  static bool isStaticallyEmpty(Value tensor) {
+    return llvm::is_contained(
+        cast<RankedTensorType>(tensor.getType()).getShape(), 0);
+  }
+
   void computeSlice(Value tensor, AffineMap map) {
     sizes = tensor::getMixedSizes(builder, loc, tensor);
     offsets.assign(sizes.size(), builder.getIndexAttr(0));

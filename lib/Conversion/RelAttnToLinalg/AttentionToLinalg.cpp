@@ -11,7 +11,8 @@
 //   the only tensor with both M and N.
 // - Hidden is -inf, so exp2 gives exactly 0. A row whose maximum is -inf is
 //   shifted by 0 instead, and its sum of 0 selects the output 0: no NaN.
-// - The sums run in the accumulator type and are divided once per row.
+// - Row sums are compensated (Kahan 1965), so that their error, and with it
+//   that of lse, does not grow with N.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,6 +29,8 @@ using namespace mlir;
 using namespace mlir::relattn;
 
 using BodyBuilder = function_ref<Value(OpBuilder &, Location, ValueRange)>;
+using MultiBodyBuilder =
+    function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)>;
 
 namespace {
 
@@ -42,10 +45,9 @@ public:
     Value scores = createScores();
     if (op.getBias() || op.getMask() || op.getBandAttr())
       scores = addBiasAndMask(scores);
-    Value maximum = reduceRows<arith::MaximumFOp>(
-        scores, -std::numeric_limits<double>::infinity());
+    Value maximum = createMaximum(scores);
     Value probabilities = exponentiate(scores, maximum);
-    Value sum = reduceRows<arith::AddFOp>(probabilities, 0.0);
+    Value sum = createSum(probabilities);
     SmallVector<Value> results{
         normalize(createValueProduct(probabilities), sum)};
     if (op.getLse())
@@ -84,6 +86,19 @@ private:
   Value createGeneric(ArrayRef<unsigned> loops, ArrayRef<unsigned> reduced,
                       ArrayRef<std::pair<Value, AffineMap>> ins, Value out,
                       AffineMap outMap, BodyBuilder body) {
+    return createGeneric(loops, reduced, ins, ValueRange(out), outMap,
+                         [&](OpBuilder &b, Location loc, ValueRange args) {
+                           return SmallVector<Value>{body(b, loc, args)};
+                         })
+        .front();
+  }
+
+  /// The same with several outputs of one map.
+  SmallVector<Value> createGeneric(ArrayRef<unsigned> loops,
+                                   ArrayRef<unsigned> reduced,
+                                   ArrayRef<std::pair<Value, AffineMap>> ins,
+                                   ValueRange outs, AffineMap outMap,
+                                   MultiBodyBuilder body) {
     SmallVector<AffineExpr> position(AttentionOp::kNumDimensions);
     SmallVector<utils::IteratorType> iterators;
     for (auto [i, dimension] : llvm::enumerate(loops)) {
@@ -104,13 +119,13 @@ private:
       inputs.push_back(value);
       maps.push_back(localize(map));
     }
-    maps.push_back(localize(outMap));
+    maps.append(outs.size(), localize(outMap));
     auto generic = linalg::GenericOp::create(
-        builder, loc, out.getType(), inputs, out, maps, iterators,
+        builder, loc, outs.getTypes(), inputs, outs, maps, iterators,
         [&](OpBuilder &b, Location loc, ValueRange args) {
           linalg::YieldOp::create(b, loc, body(b, loc, args));
         });
-    return generic.getResult(0);
+    return generic.getResults();
   }
 
   AffineMap getMap(ArrayRef<unsigned> dimensions) {
@@ -276,17 +291,39 @@ private:
   }
 
   /// [.., m] from [.., m, n].
-  template <typename CombinerOp>
-  Value reduceRows(Value matrix, double neutral) {
+  Value createMaximum(Value scores) {
     SmallVector<unsigned> rows = withBatch({Dim::M});
     SmallVector<unsigned> loops = withBatch({Dim::M, Dim::N});
-    Value init = createFilledTensor(builder, loc, getSizes(rows), accumulator,
-                                    neutral);
+    Value init =
+        createFilledTensor(builder, loc, getSizes(rows), accumulator,
+                           -std::numeric_limits<double>::infinity());
     return createGeneric(
-        loops, {Dim::N}, {{matrix, getMap(loops)}}, init, getMap(rows),
+        loops, {Dim::N}, {{scores, getMap(loops)}}, init, getMap(rows),
         [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-          return CombinerOp::create(b, loc, args[0], args[1]);
+          return arith::MaximumFOp::create(b, loc, args[0], args[1]);
         });
+  }
+
+  /// [.., m] from [.., m, n]; the second accumulator holds what the rounding of
+  /// the first has lost.
+  Value createSum(Value probabilities) {
+    SmallVector<unsigned> rows = withBatch({Dim::M});
+    SmallVector<unsigned> loops = withBatch({Dim::M, Dim::N});
+    auto createZeros = [&]() {
+      return createFilledTensor(builder, loc, getSizes(rows), accumulator, 0.0);
+    };
+    SmallVector<Value> outs{createZeros(), createZeros()};
+    return createGeneric(
+               loops, {Dim::N}, {{probabilities, getMap(loops)}}, outs,
+               getMap(rows),
+               [&](OpBuilder &b, Location loc, ValueRange args) {
+                 Value term = arith::SubFOp::create(b, loc, args[0], args[2]);
+                 Value sum = arith::AddFOp::create(b, loc, args[1], term);
+                 Value added = arith::SubFOp::create(b, loc, sum, args[1]);
+                 Value lost = arith::SubFOp::create(b, loc, added, term);
+                 return SmallVector<Value>{sum, lost};
+               })
+        .front();
   }
 
   /// exp2((s - m') * log2(e)) in place, where m' is 0 for a row without a

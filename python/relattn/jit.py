@@ -1,0 +1,111 @@
+# Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiles a module with relattn-opt and calls its functions on NumPy arrays.
+
+Functions to be called take memrefs (and index scalars), return nothing and
+carry `llvm.emit_c_interface`. Tools are found in RELATTN_BIN, in build/bin of
+the source tree, or on PATH; LLVM's by `llvm-config-22`.
+"""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+
+def _tool(name):
+    candidates = []
+    if os.environ.get("RELATTN_BIN"):
+        candidates.append(Path(os.environ["RELATTN_BIN"]) / name)
+    candidates.append(Path(__file__).parents[2] / "build/bin" / name)
+    for candidate in candidates:
+        if candidate.exists():
+            return str(candidate)
+    found = shutil.which(name)
+    if found:
+        return found
+    raise FileNotFoundError(f"{name} not found: set RELATTN_BIN or PATH")
+
+
+def llvm_directory(kind):
+    """`bindir` or `libdir` of LLVM 22."""
+    config = shutil.which("llvm-config-22") or shutil.which("llvm-config")
+    if not config:
+        raise FileNotFoundError("llvm-config-22 not found")
+    return subprocess.check_output([config, f"--{kind}"], text=True).strip()
+
+
+class CompileError(RuntimeError):
+    """A tool failed; the message holds its diagnostics."""
+
+
+def _run(command, text, what):
+    process = subprocess.run(command, input=text, capture_output=True)
+    if process.returncode:
+        raise CompileError(
+            f"{what} failed with exit code {process.returncode}:\n"
+            + process.stderr.decode(errors="replace")
+        )
+    return process.stdout
+
+
+class Module:
+    """A compiled module.
+
+    Args:
+      text: the module's MLIR.
+      pipeline: the flags of relattn-opt that lower it to LLVM.
+      optimize: clang's optimisation level.
+    """
+
+    def __init__(self, text, pipeline=("--relattn-to-cpu",), optimize="-O2"):
+        bindir = llvm_directory("bindir")
+        libdir = llvm_directory("libdir")
+        lowered = _run([_tool("relattn-opt"), *pipeline], text.encode(), "relattn-opt")
+        ir = _run([f"{bindir}/mlir-translate", "--mlir-to-llvmir"], lowered, "mlir-translate")
+        self._directory = tempfile.TemporaryDirectory(prefix="relattn-")
+        library = f"{self._directory.name}/module.so"
+        _run(
+            [f"{bindir}/clang", "-x", "ir", "-", "-o", library, optimize, "-march=native",
+             "-shared", "-fPIC", "-Wno-override-module", "-lm", f"-L{libdir}",
+             f"-Wl,-rpath,{libdir}", "-Wl,--as-needed", "-lomp"],
+            ir,
+            "clang",
+        )
+        self._library = ctypes.CDLL(library)
+
+    def call(self, name, *arguments):
+        """Calls a function; arrays are passed in place, integers as indices."""
+        function = getattr(self._library, f"_mlir_ciface_{name}")
+        function.restype = None
+        descriptors = [
+            ctypes.byref(_descriptor(a)) if isinstance(a, np.ndarray) else ctypes.c_int64(a)
+            for a in arguments
+        ]
+        function(*descriptors)
+
+
+def _descriptor(array):
+    """MLIR's memref descriptor of a C-contiguous array."""
+    if not array.flags.c_contiguous:
+        raise ValueError("expected a C-contiguous array")
+
+    class Descriptor(ctypes.Structure):
+        _fields_ = [
+            ("allocated", ctypes.c_void_p),
+            ("aligned", ctypes.c_void_p),
+            ("offset", ctypes.c_int64),
+            ("sizes", ctypes.c_int64 * array.ndim),
+            ("strides", ctypes.c_int64 * array.ndim),
+        ]
+
+    pointer = array.ctypes.data
+    strides = [s // array.itemsize for s in array.strides]
+    return Descriptor(
+        pointer, pointer, 0, (ctypes.c_int64 * array.ndim)(*array.shape),
+        (ctypes.c_int64 * array.ndim)(*strides),
+    )

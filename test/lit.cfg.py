@@ -1,0 +1,85 @@
+# Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Configuration of the lit suite.
+
+Parameters (`lit --param NAME=VALUE`):
+  verify-roundtrip=1  every relattn-opt also runs under --verify-roundtrip
+  quick=1             leave out the tests that take more than a few seconds
+"""
+
+import os
+
+import lit.formats
+from lit.llvm import llvm_config
+from lit.llvm.subst import ToolSubst
+import lit.llvm
+
+lit.llvm.initialize(lit_config, config)
+from lit.llvm import llvm_config
+
+config.name = "relattn"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "Benchmark", "CMakeLists.txt"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.relattn_build, "test")
+
+binaries = os.path.join(config.relattn_build, "bin")
+libraries = os.path.join(config.relattn_build, "lib")
+roundtrip = lit_config.params.get("verify-roundtrip") == "1"
+quick = lit_config.params.get("quick") == "1"
+
+llvm_config.with_environment("PATH", [binaries, config.llvm_bin], append_path=True)
+llvm_config.with_environment("PYTHONPATH", os.path.join(config.relattn_source, "python"))
+llvm_config.with_environment("RELATTN_BIN", binaries)
+for variable in ("HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+    if variable in os.environ:
+        llvm_config.with_environment(variable, os.environ[variable])
+
+runner_libraries = ",".join(
+    os.path.join(directory, name)
+    for directory, name in [
+        (config.llvm_lib, "libmlir_runner_utils.so"),
+        (config.llvm_lib, "libmlir_c_runner_utils.so"),
+        (config.llvm_lib, "libomp.so"),
+        (libraries, "librelattn_runner_utils.so"),
+    ]
+)
+llvm_config.add_tool_substitutions(
+    [
+        ToolSubst(
+            "relattn-opt",
+            os.path.join(binaries, "relattn-opt"),
+            extra_args=["--verify-roundtrip"] if roundtrip else [],
+        ),
+        "relattn-lsp-server",
+        "relattn-reduce",
+    ],
+    [binaries],
+)
+llvm_config.add_tool_substitutions(
+    ["FileCheck", "count", "not", "split-file", "mlir-opt", "mlir-runner", "mlir-translate"],
+    [config.llvm_bin],
+)
+config.substitutions += [
+    ("%run_main", f"mlir-runner -e main --entry-point-result=void "
+                  f"--shared-libs={runner_libraries}"),
+    ("%python", config.python),
+    ("%source", config.relattn_source),
+    ("%build", config.relattn_build),
+    ("%cmake", config.cmake),
+    ("%cxx", config.cxx_compiler),
+    ("%llvm_bin", config.llvm_bin),
+    ("%toy_plugin", os.path.join(libraries, "ToySchemePlugin.so")),
+    ("%relattn_plugin", os.path.join(libraries, "RelAttnPlugin.so")),
+]
+
+if config.has_unit_tests:
+    config.available_features.add("unit-tests")
+if config.torch_tests:
+    config.available_features.add("torch")
+if config.sanitizer:
+    # Sanitised plugins and libraries need a sanitised host.
+    config.available_features.add("sanitizer")
+if not quick:
+    config.available_features.add("slow")
