@@ -15,6 +15,7 @@
 #include "relattn/Conversion/Passes.h"
 #include "relattn/IR/RelAttn.h"
 #include "relattn/Pipelines/Pipelines.h"
+#include "relattn/Transforms/Passes.h"
 
 namespace mlir::relattn {
 
@@ -24,6 +25,7 @@ inline void registerAllDialects(DialectRegistry &registry) {
 
 inline void registerAllPasses() {
   registerRelAttnConversionPasses();
+  registerRelAttnTransformsPasses();
   registerRelAttnPipelines();
 }
 

@@ -23,12 +23,14 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "relattn/Conversion/Passes.h"
+#include "relattn/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace mlir::relattn;
 
 /// Tensors to buffers, in place where possible, freed where made.
 static void addBufferization(OpPassManager &pm) {
+  pm.addPass(createMarkManualDeallocation());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
@@ -76,7 +78,6 @@ void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
                                         const RelAttnToCPUOptions &options) {
   pm.addPass(createConvertRelAttnToLinalg());
   pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
   pm.addPass(createConvertElementwiseToLinalgPass());
   addBufferization(pm);
   addLoops(pm, options.threads);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compiles a module with relattn-opt and calls its functions on NumPy arrays.
 
-Functions to be called take memrefs (and index scalars), return nothing and
-carry `llvm.emit_c_interface`. Tools are found in RELATTN_BIN, in build/bin of
+Functions to be called carry `llvm.emit_c_interface`; they take tensors or
+memrefs and index scalars, and return tensors or nothing. Tools are found in RELATTN_BIN, in build/bin of
 the source tree, or on PATH; LLVM's by `llvm-config-22`.
 """
 
@@ -78,34 +78,59 @@ class Module:
         )
         self._library = ctypes.CDLL(library)
 
-    def call(self, name, *arguments):
-        """Calls a function; arrays are passed in place, integers as indices."""
+    def call(self, name, *arguments, returns=None):
+        """Calls a function.
+
+        Args:
+          arguments: arrays, passed in place, and integers, passed as indices.
+          returns: (dtype, rank) of the tensor that the function returns, if
+            it returns one.
+
+        Returns:
+          A copy of the returned tensor, or None.
+        """
         function = getattr(self._library, f"_mlir_ciface_{name}")
         function.restype = None
         descriptors = [
             ctypes.byref(_descriptor(a)) if isinstance(a, np.ndarray) else ctypes.c_int64(a)
             for a in arguments
         ]
-        function(*descriptors)
+        if returns is None:
+            return function(*descriptors)
+        dtype, rank = returns
+        result = _descriptor_type(rank)()
+        function(ctypes.byref(result), *descriptors)
+        shape = tuple(result.sizes)
+        count = int(np.prod(shape))
+        itemsize = np.dtype(dtype).itemsize
+        data = ctypes.string_at(result.aligned + result.offset * itemsize, count * itemsize)
+        # The pipeline gives the caller a buffer of its own, from malloc.
+        libc = ctypes.CDLL(None)
+        libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
+        libc.free(result.allocated)
+        return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
-def _descriptor(array):
-    """MLIR's memref descriptor of a C-contiguous array."""
-    if not array.flags.c_contiguous:
-        raise ValueError("expected a C-contiguous array")
+def _descriptor_type(rank):
+    """MLIR's memref descriptor as a C struct."""
 
     class Descriptor(ctypes.Structure):
         _fields_ = [
             ("allocated", ctypes.c_void_p),
             ("aligned", ctypes.c_void_p),
             ("offset", ctypes.c_int64),
-            ("sizes", ctypes.c_int64 * array.ndim),
-            ("strides", ctypes.c_int64 * array.ndim),
+            ("sizes", ctypes.c_int64 * rank),
+            ("strides", ctypes.c_int64 * rank),
         ]
 
+    return Descriptor
+
+
+def _descriptor(array):
+    """The descriptor of a C-contiguous array."""
+    if not array.flags.c_contiguous:
+        raise ValueError("expected a C-contiguous array")
     pointer = array.ctypes.data
-    strides = [s // array.itemsize for s in array.strides]
-    return Descriptor(
-        pointer, pointer, 0, (ctypes.c_int64 * array.ndim)(*array.shape),
-        (ctypes.c_int64 * array.ndim)(*strides),
-    )
+    sizes = (ctypes.c_int64 * array.ndim)(*array.shape)
+    strides = (ctypes.c_int64 * array.ndim)(*(s // array.itemsize for s in array.strides))
+    return _descriptor_type(array.ndim)(pointer, pointer, 0, sizes, strides)

@@ -13,6 +13,9 @@
 //   shifted by 0 instead, and its sum of 0 selects the output 0: no NaN.
 // - Row sums are compensated (Kahan 1965), so that their error, and with it
 //   that of lse, does not grow with N.
+// - Of two accumulators with one shape, one starts at -0.0, the neutral element
+//   of addition. Were both filled with 0.0, CSE would make them one value and
+//   bufferisation would copy it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -309,10 +312,10 @@ private:
   Value createSum(Value probabilities) {
     SmallVector<unsigned> rows = withBatch({Dim::M});
     SmallVector<unsigned> loops = withBatch({Dim::M, Dim::N});
-    auto createZeros = [&]() {
-      return createFilledTensor(builder, loc, getSizes(rows), accumulator, 0.0);
-    };
-    SmallVector<Value> outs{createZeros(), createZeros()};
+    SmallVector<Value> outs;
+    for (double start : {-0.0, 0.0})
+      outs.push_back(createFilledTensor(builder, loc, getSizes(rows),
+                                        accumulator, start));
     return createGeneric(
                loops, {Dim::N}, {{probabilities, getMap(loops)}}, outs,
                getMap(rows),
@@ -353,7 +356,7 @@ private:
   /// sum_n p * value, in the accumulator type and the output's layout.
   Value createValueProduct(Value probabilities) {
     SmallVector<unsigned> loops = withBatch({Dim::M, Dim::E, Dim::N});
-    Value zero = createFloatConstant(builder, loc, accumulator, 0.0);
+    Value zero = createFloatConstant(builder, loc, accumulator, -0.0);
     Value target = op.getInit();
     if (getElementTypeOrSelf(target) != accumulator)
       target = tensor::EmptyOp::create(

@@ -1,0 +1,96 @@
+// RUN: relattn-opt %s --relattn-to-cpu | %run_main | FileCheck %s
+// RUN: relattn-opt %s --relattn-to-cpu=threads=openmp | %run_main | FileCheck %s
+
+// The worked example of "Foundations of Large Language Models": n_b = 3 and
+// dist_max = 5 give the distances 0, 1, 2, 3, 4, 5 the parameters u_0, u_1, u_2,
+// u_2, u_3, u_3. It is one-sided T5 with n_b + 1 buckets.
+
+// CHECK: attention: ok
+// CHECK: 1 passed, 0 failed
+
+func.func private @relattnFillF32(memref<*xf32>, i64, f64) attributes {llvm.emit_c_interface}
+func.func private @relattnCheckAttentionF32(memref<*xf32>, memref<*xf32>, memref<*xf32>, memref<*xf64>, memref<*xf32>, f64) attributes {llvm.emit_c_interface}
+func.func private @relattnFinish() attributes {llvm.emit_c_interface}
+
+// The op under test.
+func.func @attention(%q: memref<1x1x9x8xf32>, %k: memref<1x1x9x8xf32>, %v: memref<1x1x9x8xf32>, %b: memref<4x1xf32>, %o: memref<1x1x9x8xf32>) {
+  %query = bufferization.to_tensor %q restrict : memref<1x1x9x8xf32> to tensor<1x1x9x8xf32>
+  %key = bufferization.to_tensor %k restrict : memref<1x1x9x8xf32> to tensor<1x1x9x8xf32>
+  %value = bufferization.to_tensor %v restrict : memref<1x1x9x8xf32> to tensor<1x1x9x8xf32>
+  %bias = bufferization.to_tensor %b restrict : memref<4x1xf32> to tensor<4x1xf32>
+  %init = bufferization.to_tensor %o restrict writable : memref<1x1x9x8xf32> to tensor<1x1x9x8xf32>
+  %out = relattn.attention causal
+      ins(%query, %key, %value : tensor<1x1x9x8xf32>, tensor<1x1x9x8xf32>, tensor<1x1x9x8xf32>)
+      bias(#relattn.t5<buckets = 4, max_distance = 5>, %bias : tensor<4x1xf32>)
+      outs(%init : tensor<1x1x9x8xf32>)
+  bufferization.materialize_in_destination %out in restrict writable %o : (tensor<1x1x9x8xf32>, memref<1x1x9x8xf32>) -> ()
+  return
+}
+
+// Its bias and mask, from the definition: -inf where hidden.
+func.func @definition(%b: memref<4x1xf32>, %additive: memref<1x1x9x9xf64>) {
+  linalg.generic {
+      indexing_maps = [affine_map<(b, h, i, j) -> (b, h, i, j)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      outs(%additive : memref<1x1x9x9xf64>) {
+  ^bb0(%unused: f64):
+    %h = linalg.index 1 : index
+    %i = linalg.index 2 : index
+    %j = linalg.index 3 : index
+    %offset = arith.subi %j, %i : index
+    %c0 = arith.constant 0 : index
+    %negated = arith.subi %c0, %offset : index
+    %distance = arith.maxsi %negated, %c0 : index
+    %c1 = arith.constant 1 : index
+    %c2 = arith.constant 2 : index
+    %c3 = arith.constant 3 : index
+    %c4 = arith.constant 4 : index
+    %at_2 = arith.cmpi sge, %distance, %c2 : index
+    %row_2 = arith.select %at_2, %c2, %distance : index
+    %at_4 = arith.cmpi sge, %distance, %c4 : index
+    %row = arith.select %at_4, %c3, %row_2 : index
+    %entry = memref.load %b[%row, %h] : memref<4x1xf32>
+    %value = arith.extf %entry : f32 to f64
+    %minus_infinity = arith.constant 0xFFF0000000000000 : f64
+    %visible = arith.cmpi sle, %offset, %c0 : index
+    %masked = arith.select %visible, %value, %minus_infinity : f64
+    linalg.yield %masked : f64
+  }
+  return
+}
+
+func.func @main() {
+  %q = memref.alloc() : memref<1x1x9x8xf32>
+  %k = memref.alloc() : memref<1x1x9x8xf32>
+  %v = memref.alloc() : memref<1x1x9x8xf32>
+  %b = memref.alloc() : memref<4x1xf32>
+  %o = memref.alloc() : memref<1x1x9x8xf32>
+  %additive = memref.alloc() : memref<1x1x9x9xf64>
+  %q_any = memref.cast %q : memref<1x1x9x8xf32> to memref<*xf32>
+  %k_any = memref.cast %k : memref<1x1x9x8xf32> to memref<*xf32>
+  %v_any = memref.cast %v : memref<1x1x9x8xf32> to memref<*xf32>
+  %b_any = memref.cast %b : memref<4x1xf32> to memref<*xf32>
+  %o_any = memref.cast %o : memref<1x1x9x8xf32> to memref<*xf32>
+  %additive_any = memref.cast %additive : memref<1x1x9x9xf64> to memref<*xf64>
+  %one = arith.constant 1.0 : f64
+  %two = arith.constant 2.0 : f64
+  %seed_q = arith.constant 1 : i64
+  func.call @relattnFillF32(%q_any, %seed_q, %two) : (memref<*xf32>, i64, f64) -> ()
+  %seed_k = arith.constant 2 : i64
+  func.call @relattnFillF32(%k_any, %seed_k, %one) : (memref<*xf32>, i64, f64) -> ()
+  %seed_v = arith.constant 3 : i64
+  func.call @relattnFillF32(%v_any, %seed_v, %one) : (memref<*xf32>, i64, f64) -> ()
+  %seed_b = arith.constant 4 : i64
+  func.call @relattnFillF32(%b_any, %seed_b, %two) : (memref<*xf32>, i64, f64) -> ()
+  func.call @definition(%b, %additive) : (memref<4x1xf32>, memref<1x1x9x9xf64>) -> ()
+  func.call @attention(%q, %k, %v, %b, %o) : (memref<1x1x9x8xf32>, memref<1x1x9x8xf32>, memref<1x1x9x8xf32>, memref<4x1xf32>, memref<1x1x9x8xf32>) -> ()
+  func.call @relattnCheckAttentionF32(%q_any, %k_any, %v_any, %additive_any, %o_any, %one) : (memref<*xf32>, memref<*xf32>, memref<*xf32>, memref<*xf64>, memref<*xf32>, f64) -> ()
+  memref.dealloc %q : memref<1x1x9x8xf32>
+  memref.dealloc %k : memref<1x1x9x8xf32>
+  memref.dealloc %v : memref<1x1x9x8xf32>
+  memref.dealloc %b : memref<4x1xf32>
+  memref.dealloc %o : memref<1x1x9x8xf32>
+  memref.dealloc %additive : memref<1x1x9x9xf64>
+  func.call @relattnFinish() : () -> ()
+  return
+}

@@ -1,0 +1,29 @@
+// RUN: relattn-opt %s --relattn-to-cpu | FileCheck %s --check-prefixes=CHECK,NONE
+// RUN: relattn-opt %s --relattn-to-cpu="schedule=reference threads=none" | FileCheck %s --check-prefixes=CHECK,NONE
+// RUN: relattn-opt %s --relattn-to-cpu=threads=openmp | FileCheck %s --check-prefixes=CHECK,OPENMP
+// RUN: not relattn-opt %s --relattn-to-cpu=threads=tbb 2>&1 | FileCheck %s --check-prefix=BAD
+// RUN: relattn-opt --help | FileCheck %s --check-prefix=HELP
+
+// BAD: Cannot find option named 'tbb'
+// HELP: --relattn-to-cpu
+// HELP-SAME: Lower a whole module with attention to the LLVM dialect for a CPU
+// HELP: --schedule={{.*}}
+// HELP: =reference
+// HELP: --threads={{.*}}
+// HELP: =openmp
+
+// The whole module: what is around attention too.
+// CHECK-LABEL: llvm.func @layer
+// NONE-NOT: omp.
+// OPENMP: omp.parallel
+// OPENMP: omp.wsloop
+// CHECK: llvm.intr.exp2
+// NONE-NOT: omp.
+// CHECK-LABEL: llvm.func @_mlir_ciface_layer
+func.func @layer(%q: tensor<1x2x4x8xbf16>, %k: tensor<1x2x4x8xbf16>, %slopes: tensor<2xf32>) -> tensor<1x2x4x8xbf16> attributes {llvm.emit_c_interface} {
+  %doubled = arith.addf %q, %q : tensor<1x2x4x8xbf16>
+  %init = tensor.empty() : tensor<1x2x4x8xbf16>
+  %out = relattn.attention causal ins(%doubled, %k, %k : tensor<1x2x4x8xbf16>, tensor<1x2x4x8xbf16>, tensor<1x2x4x8xbf16>)
+    bias(#relattn.alibi, %slopes : tensor<2xf32>) outs(%init : tensor<1x2x4x8xbf16>)
+  return %out : tensor<1x2x4x8xbf16>
+}
