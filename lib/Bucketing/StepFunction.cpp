@@ -90,8 +90,8 @@ getT5Distances(int64_t numBuckets, int64_t maxDistance) {
     result.emplace_back(n, n);
   int64_t numLog = numBuckets - maxExact;
   for (int64_t k = 1; k < numLog; ++k) {
-    int64_t first =
-        mlir::relattn::detail::computeT5Threshold(maxExact, maxDistance, numLog, k);
+    int64_t first = mlir::relattn::detail::computeT5Threshold(
+        maxExact, maxDistance, numLog, k);
     // A bucket that begins where the next one does is empty.
     if (result.back().first == first)
       result.back().second = maxExact + k;

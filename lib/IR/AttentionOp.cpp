@@ -188,8 +188,8 @@ static LogicalResult verifyElementTypes(AttentionOp op) {
   if (!isSupportedFloat(query))
     return op.emitOpError("[C1] expected f16, bf16, f32 or f64, got query of ")
            << query;
-  for (auto [name, operand] : {std::pair("key", op.getKey()),
-                               std::pair("value", op.getValue())})
+  for (auto [name, operand] :
+       {std::pair("key", op.getKey()), std::pair("value", op.getValue())})
     if (getElementTypeOrSelf(operand) != query)
       return op.emitOpError("[C1] query has element type ")
              << query << " but " << name << " has "
@@ -265,9 +265,9 @@ static LogicalResult verifySizes(AttentionOp op,
 static LogicalResult verifyBias(AttentionOp op) {
   auto scheme = op.getBiasSchemeAttr();
   if (bool(op.getBias()) != bool(scheme))
-    return op.emitOpError("[C7] has ")
-           << (scheme ? "a bias_scheme but no bias" : "a bias but no "
-                                                      "bias_scheme");
+    return op.emitOpError("[C7] has ") << (scheme ? "a bias_scheme but no bias"
+                                                  : "a bias but no "
+                                                    "bias_scheme");
   bool needsZero = scheme && scheme.needsZero();
   if (bool(op.getZero()) != needsZero)
     return op.emitOpError("[C7] ")
@@ -360,11 +360,11 @@ LogicalResult AttentionOp::verify() {
   auto named = [](StringRef name, Value value, AffineMap map) {
     return NamedOperand{name, cast<RankedTensorType>(value.getType()), map};
   };
-  SmallVector<NamedOperand> operands{named("query", getQuery(), getQueryMap()),
-                                     named("key", getKey(), getKeyMap()),
-                                     named("value", getValue(), getValueMap()),
-                                     named("output", getInit(),
-                                           getOutputMap())};
+  SmallVector<NamedOperand> operands{
+      named("query", getQuery(), getQueryMap()),
+      named("key", getKey(), getKeyMap()),
+      named("value", getValue(), getValueMap()),
+      named("output", getInit(), getOutputMap())};
   for (const NamedOperand &operand : operands)
     if (failed(verifyMap(*this, "[C2]", operand)))
       return failure();
@@ -379,11 +379,11 @@ LogicalResult AttentionOp::verify() {
   if (!getScale().isFinite())
     return emitOpError("[C6] scale must be finite");
   if (failed(verifyBias(*this)) || failed(verifyMask(*this)) ||
-      failed(verifyBatchOperand(*this, "[C11]", "query_offset",
-                                getQueryOffset())))
+      failed(
+          verifyBatchOperand(*this, "[C11]", "query_offset", getQueryOffset())))
     return failure();
-  if (failed(verifyBatchOperand(*this, "[C12]", "key_lengths",
-                                getKeyLengths())) ||
+  if (failed(
+          verifyBatchOperand(*this, "[C12]", "key_lengths", getKeyLengths())) ||
       failed(verifyLse(*this)))
     return failure();
 

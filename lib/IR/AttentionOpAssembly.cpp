@@ -54,8 +54,7 @@ static ParseResult parseMaps(OpAsmParser &parser, ArrayAttr &maps) {
       parser.parseArrow() || parseDimensionNames(parser, output) ||
       parser.parseRParen())
     return failure();
-  maps =
-      parser.getBuilder().getAffineMapArrayAttr({query, key, value, output});
+  maps = parser.getBuilder().getAffineMapArrayAttr({query, key, value, output});
   return success();
 }
 
@@ -88,8 +87,7 @@ static ParseResult parseBias(OpAsmParser &parser,
 static ParseResult parseMask(OpAsmParser &parser, AffineMap &map,
                              OperandList &mask) {
   mask.loc = parser.getCurrentLocation();
-  if (parser.parseLParen() ||
-      parser.parseOperand(mask.operands.emplace_back()))
+  if (parser.parseLParen() || parser.parseOperand(mask.operands.emplace_back()))
     return failure();
   if (failed(parser.parseOptionalColon())) {
     if (parseDimensionNames(parser, map) || parser.parseColon())
@@ -108,7 +106,8 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
   if (succeeded(parser.parseOptionalKeyword("causal"))) {
     properties.band = BandAttr::getCausal(context);
   } else if (succeeded(parser.parseOptionalKeyword("band"))) {
-    properties.band = dyn_cast_if_present<BandAttr>(BandAttr::parse(parser, {}));
+    properties.band =
+        dyn_cast_if_present<BandAttr>(BandAttr::parse(parser, {}));
     if (!properties.band)
       return failure();
   }
@@ -257,9 +256,9 @@ void AttentionOp::print(OpAsmPrinter &printer) {
   if (getKeyLengths())
     printOperands(printer, "key_lengths", getKeyLengths());
   printOperands(printer, "outs", getInits());
-  printer.printOptionalAttrDict(
-      (*this)->getAttrs(),
-      {getIndexingMapsAttrName(), getScaleAttrName(), getBiasSchemeAttrName(),
-       getBandAttrName(), getMaskMapAttrName(),
-       getOperandSegmentSizesAttrName()});
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {getIndexingMapsAttrName(), getScaleAttrName(),
+                                 getBiasSchemeAttrName(), getBandAttrName(),
+                                 getMaskMapAttrName(),
+                                 getOperandSegmentSizesAttrName()});
 }

@@ -46,12 +46,12 @@ struct DropEmptyMask : public OpRewritePattern<AttentionOp> {
     if (!op.getMask())
       return rewriter.notifyMatchFailure(op, "expected a mask");
     DenseIntElementsAttr values;
-    bool visible = getElementTypeOrSelf(op.getMask()).isInteger(1)
-                       ? matchPattern(op.getMask(), m_Constant(&values)) &&
-                             llvm::all_of(values, [](const APInt &value) {
-                               return value.isOne();
-                             })
-                       : isKnownZero(op.getMask());
+    bool visible =
+        getElementTypeOrSelf(op.getMask()).isInteger(1)
+            ? matchPattern(op.getMask(), m_Constant(&values)) &&
+                  llvm::all_of(values,
+                               [](const APInt &value) { return value.isOne(); })
+            : isKnownZero(op.getMask());
     if (!visible)
       return rewriter.notifyMatchFailure(op, "the mask may hide a key");
     rewriter.modifyOpInPlace(op, [&]() {
@@ -81,8 +81,7 @@ struct DropWideBand : public OpRewritePattern<AttentionOp> {
     constexpr int64_t limit = int64_t(1) << 60;
     if (!ShapedType::isDynamic(numQueries) && !ShapedType::isDynamic(numKeys) &&
         queryOffset && *queryOffset > -limit && *queryOffset < limit &&
-        numQueries < limit &&
-        numKeys < limit) {
+        numQueries < limit && numKeys < limit) {
       if (lo && *lo <= -(numQueries - 1) - *queryOffset)
         lo.reset();
       if (hi && *hi >= numKeys - 1 - *queryOffset)
@@ -109,8 +108,7 @@ struct DropZeroQueryOffset : public OpRewritePattern<AttentionOp> {
                                 PatternRewriter &rewriter) const override {
     if (!op.getQueryOffset() || op.getConstantQueryOffset() != 0)
       return rewriter.notifyMatchFailure(op, "expected a query offset of 0");
-    rewriter.modifyOpInPlace(op,
-                             [&]() { op.getQueryOffsetMutable().clear(); });
+    rewriter.modifyOpInPlace(op, [&]() { op.getQueryOffsetMutable().clear(); });
     return success();
   }
 };

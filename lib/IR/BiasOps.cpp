@@ -26,8 +26,8 @@ static LogicalResult verifyBiasElementType(Operation *op, Type bias,
   Type accumulator = AttentionOp::getAccumulatorType(bias);
   if (result == bias || result == accumulator)
     return success();
-  InFlightDiagnostic diagnostic =
-      op->emitOpError("[C2] expected a result of ") << bias;
+  InFlightDiagnostic diagnostic = op->emitOpError("[C2] expected a result of ")
+                                  << bias;
   if (bias != accumulator)
     diagnostic << " or " << accumulator;
   return diagnostic << ", got " << result;
@@ -55,8 +55,8 @@ LogicalResult BiasStripOp::verify() {
     return emitOpError("[C3] a result [L] needs a table [num_buckets] that "
                        "the heads share");
   int64_t heads = rank == 2 ? resultType.getDimSize(0) : ShapedType::kDynamic;
-  return scheme.verifyBiasType([&]() { return emitOpError("[C3] "); },
-                               biasType, heads);
+  return scheme.verifyBiasType([&]() { return emitOpError("[C3] "); }, biasType,
+                               heads);
 }
 
 LogicalResult

@@ -35,8 +35,9 @@ static bool differ(int64_t a, int64_t b) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult relattn::detail::verifyTableType(EmitError emitError,
-                                      RankedTensorType tableType,
-                                      int64_t numBuckets, int64_t heads) {
+                                               RankedTensorType tableType,
+                                               int64_t numBuckets,
+                                               int64_t heads) {
   int64_t rank = tableType.getRank();
   if (rank != 1 && rank != 2)
     return emitError() << "expected a table [num_buckets, H] or "
@@ -55,7 +56,8 @@ LogicalResult relattn::detail::verifyTableType(EmitError emitError,
 /// A binary search over constants, unrolled. Both arrays are filled up to a
 /// power of two with the last interval, so that no step tests a bound.
 Value relattn::detail::buildStepFunction(OpBuilder &builder, Location loc,
-                                const StepFunction &steps, Value offset) {
+                                         const StepFunction &steps,
+                                         Value offset) {
   Type indexType = builder.getIndexType(), i64 = builder.getI64Type();
   if (steps.getStarts().empty())
     return arith::ConstantIndexOp::create(builder, loc, steps.getIds().front());
@@ -78,23 +80,22 @@ Value relattn::detail::buildStepFunction(OpBuilder &builder, Location loc,
     Value before = arith::AddIOp::create(
         builder, loc, position,
         arith::ConstantIndexOp::create(builder, loc, step - 1));
-    Value start =
-        tensor::ExtractOp::create(builder, loc, startsTensor, before);
+    Value start = tensor::ExtractOp::create(builder, loc, startsTensor, before);
     Value reached = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::sge, wide, start);
     Value advanced = arith::AddIOp::create(
         builder, loc, position,
         arith::ConstantIndexOp::create(builder, loc, step));
-    position = arith::SelectOp::create(builder, loc, reached, advanced,
-                                       position);
+    position =
+        arith::SelectOp::create(builder, loc, reached, advanced, position);
   }
   Value id = tensor::ExtractOp::create(builder, loc, idsTensor, position);
   return arith::IndexCastOp::create(builder, loc, indexType, id);
 }
 
 /// table[bucket, head], or table[bucket] where the heads share it.
-Value relattn::detail::buildTableRead(OpBuilder &builder, Location loc, Value table,
-                             Value bucket, Value head) {
+Value relattn::detail::buildTableRead(OpBuilder &builder, Location loc,
+                                      Value table, Value bucket, Value head) {
   SmallVector<Value> position{bucket};
   if (cast<RankedTensorType>(table.getType()).getRank() == 2)
     position.push_back(head);
@@ -184,9 +185,7 @@ std::optional<StepFunction> StepsAttr::getStepFunction() const {
   return StepFunction::getSteps(getBuckets(), getStarts(), getIds());
 }
 
-std::optional<int64_t> StepsAttr::getNumBuckets() const {
-  return getBuckets();
-}
+std::optional<int64_t> StepsAttr::getNumBuckets() const { return getBuckets(); }
 
 //===----------------------------------------------------------------------===//
 // ALiBi, strip, dense
@@ -215,8 +214,8 @@ Value AlibiAttr::buildBias(OpBuilder &builder, Location loc, Value bias,
   Value none = arith::ConstantIndexOp::create(builder, loc, 0);
   Value opposite = arith::SubIOp::create(builder, loc, none, offset);
   Value negated = arith::MinSIOp::create(builder, loc, offset, opposite);
-  Value wide = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
-                                          negated);
+  Value wide =
+      arith::IndexCastOp::create(builder, loc, builder.getI64Type(), negated);
   Value distance = arith::SIToFPOp::create(builder, loc, accumulator, wide);
   return arith::MulFOp::create(builder, loc, slope, distance);
 }

@@ -61,8 +61,7 @@ LogicalResult relattn::reifyFromInits(OpBuilder &builder,
                                       DestinationStyleOpInterface op,
                                       ReifiedRankedShapedTypeDims &reified) {
   for (OpOperand &init : op.getDpsInitsMutable())
-    reified.push_back(
-        tensor::getMixedSizes(builder, op.getLoc(), init.get()));
+    reified.push_back(tensor::getMixedSizes(builder, op.getLoc(), init.get()));
   return success();
 }
 

@@ -7,12 +7,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "relattn/IR/RelAttn.h"
 #include "DimensionNames.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "relattn/IR/RelAttn.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;

@@ -11,7 +11,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "relattn/Pipelines/Pipelines.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
@@ -23,6 +22,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "relattn/Conversion/Passes.h"
+#include "relattn/Pipelines/Pipelines.h"
 #include "relattn/Transforms/Passes.h"
 
 using namespace mlir;

@@ -66,22 +66,17 @@ using Accumulator =
 /// Rounding of one conversion to T, relative and absolute.
 template <typename T>
 constexpr double kEpsilon = std::numeric_limits<T>::epsilon();
-template <>
-constexpr double kEpsilon<_Float16> = 0x1p-10;
-template <>
-constexpr double kEpsilon<BFloat16> = 0x1p-7;
+template <> constexpr double kEpsilon<_Float16> = 0x1p-10;
+template <> constexpr double kEpsilon<BFloat16> = 0x1p-7;
 template <typename T>
 constexpr double kTiny = std::numeric_limits<T>::denorm_min();
-template <>
-constexpr double kTiny<_Float16> = 0x1p-24;
-template <>
-constexpr double kTiny<BFloat16> = 0x1p-133;
+template <> constexpr double kTiny<_Float16> = 0x1p-24;
+template <> constexpr double kTiny<BFloat16> = 0x1p-133;
 
 int64_t passed = 0, failed = 0;
 
 /// A memref of any rank as a flat list of its elements.
-template <typename T>
-class View {
+template <typename T> class View {
 public:
   explicit View(UnrankedMemRefType<T> *memref) : ref(*memref) {}
 
@@ -252,11 +247,9 @@ void check(UnrankedMemRefType<T> *query, UnrankedMemRefType<T> *key,
       k.size(3) != s.d || v.size(2) != s.n || a.size(2) != s.m ||
       a.size(3) != s.n || a.numElements() != s.heads * s.m * s.n)
     reportShapes("attention");
-  Reference reference =
-      computeReference(s, q.toDouble(), k.toDouble(), v.toDouble(),
-                       a.toDouble(), scale);
-  double factor =
-      kEpsilon<Accumulator<T>> * (8 + 2 * reference.maxTerms);
+  Reference reference = computeReference(s, q.toDouble(), k.toDouble(),
+                                         v.toDouble(), a.toDouble(), scale);
+  double factor = kEpsilon<Accumulator<T>> * (8 + 2 * reference.maxTerms);
   if (output)
     compare("attention", View<T>(output), reference.output,
             factor * reference.maxValue);
@@ -272,18 +265,17 @@ void check(UnrankedMemRefType<T> *query, UnrankedMemRefType<T> *key,
     fill<T>(memref, seed, scale);                                              \
   }                                                                            \
   extern "C" MLIR_CRUNNERUTILS_EXPORT void                                     \
-      _mlir_ciface_relattnCheckAttention##NAME(                                \
-          UnrankedMemRefType<T> *query, UnrankedMemRefType<T> *key,            \
-          UnrankedMemRefType<T> *value, UnrankedMemRefType<double> *additive,  \
-          UnrankedMemRefType<T> *output, double scale) {                       \
+  _mlir_ciface_relattnCheckAttention##NAME(                                    \
+      UnrankedMemRefType<T> *query, UnrankedMemRefType<T> *key,                \
+      UnrankedMemRefType<T> *value, UnrankedMemRefType<double> *additive,      \
+      UnrankedMemRefType<T> *output, double scale) {                           \
     check<T, Accumulator<T>>(query, key, value, additive, output, nullptr,     \
                              scale);                                           \
   }                                                                            \
-  extern "C" MLIR_CRUNNERUTILS_EXPORT void                                     \
-      _mlir_ciface_relattnCheckLse##NAME(                                      \
-          UnrankedMemRefType<T> *query, UnrankedMemRefType<T> *key,            \
-          UnrankedMemRefType<double> *additive,                                \
-          UnrankedMemRefType<Accumulator<T>> *lse, double scale) {             \
+  extern "C" MLIR_CRUNNERUTILS_EXPORT void _mlir_ciface_relattnCheckLse##NAME( \
+      UnrankedMemRefType<T> *query, UnrankedMemRefType<T> *key,                \
+      UnrankedMemRefType<double> *additive,                                    \
+      UnrankedMemRefType<Accumulator<T>> *lse, double scale) {                 \
     check<T, Accumulator<T>>(query, key, key, additive, nullptr, lse, scale);  \
   }
 

@@ -22,8 +22,7 @@ using bufferization::BufferizationDialect;
 
 namespace {
 struct MarkManualDeallocation
-    : public relattn::impl::MarkManualDeallocationBase<
-          MarkManualDeallocation> {
+    : public relattn::impl::MarkManualDeallocationBase<MarkManualDeallocation> {
   void runOnOperation() override {
     getOperation()->walk([&](MemoryEffectOpInterface op) {
       SmallVector<MemoryEffects::EffectInstance> effects;

@@ -38,9 +38,9 @@ TEST(AttentionOp, BuilderGivesTheDefaultLayout) {
   EXPECT_EQ(op.getConstantQueryOffset(), 0);
 
   ReifiedRankedShapedTypeDims shapes;
-  EXPECT_TRUE(succeeded(
-      cast<ReifyRankedShapedTypeOpInterface>(op.getOperation())
-          .reifyResultShapes(builder, shapes)));
+  EXPECT_TRUE(
+      succeeded(cast<ReifyRankedShapedTypeOpInterface>(op.getOperation())
+                    .reifyResultShapes(builder, shapes)));
   ASSERT_EQ(shapes.size(), 1u);
   EXPECT_EQ(getConstantIntValues(shapes[0]),
             (SmallVector<int64_t>{2, 3, 4, 5, 6}));

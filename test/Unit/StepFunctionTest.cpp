@@ -46,17 +46,16 @@ struct Golden {
 TEST(StepFunction, GoldenThresholds) {
   for (const Golden &golden : {
            Golden{32, 128, true, {12, 16, 23, 32, 46, 64, 91}},
-           Golden{32,
-                  128,
-                  false,
-                  {19, 21, 24, 27, 31, 35, 40, 46, 52, 59, 67, 77, 87, 99,
-                   113}},
+           Golden{
+               32,
+               128,
+               false,
+               {19, 21, 24, 27, 31, 35, 40, 46, 52, 59, 67, 77, 87, 99, 113}},
            Golden{32, 32, true, {10, 12, 14, 16, 20, 23, 27}},
            Golden{32,
                   32,
                   false,
-                  {17, 18, 19, 20, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30,
-                   31}},
+                  {17, 18, 19, 20, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 31}},
            Golden{64,
                   256,
                   true,
@@ -69,10 +68,9 @@ TEST(StepFunction, GoldenThresholds) {
            Golden{8, 20, true, {7}},
            Golden{8, 20, false, {6, 9, 14}},
        }) {
-    StepFunction steps = StepFunction::getT5(
-        golden.buckets, golden.maxDistance, golden.bidirectional);
-    int64_t side =
-        golden.bidirectional ? golden.buckets / 2 : golden.buckets;
+    StepFunction steps = StepFunction::getT5(golden.buckets, golden.maxDistance,
+                                             golden.bidirectional);
+    int64_t side = golden.bidirectional ? golden.buckets / 2 : golden.buckets;
     EXPECT_EQ(getDistances(steps, side / 2 + 1, side - 1), golden.distances)
         << golden.buckets << ", " << golden.maxDistance;
     EXPECT_EQ(steps.getNumBuckets(), golden.buckets);

@@ -20,6 +20,6 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   mlir::relattn::registerAllDialects(registry);
   mlir::relattn::registerAllPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "relattn optimizer driver\n", registry));
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "relattn optimizer driver\n", registry));
 }

@@ -34,15 +34,19 @@ def ConvertRelAttnToLinalg : Pass<"convert-relattn-to-linalg"> {
     Before:
 
     ```mlir
-    %out = relattn.attention causal ins(%q, %k, %v : tensor<8x512x64xf32>,
-        tensor<8x512x64xf32>, tensor<8x512x64xf32>)
-        bias(#relattn.alibi, %slopes : tensor<8xf32>)
-        outs(%init : tensor<8x512x64xf32>)
+    func.func @before(%q: tensor<8x512x64xf32>, %slopes: tensor<8xf32>,
+        %init: tensor<8x512x64xf32>) -> tensor<8x512x64xf32> {
+      %out = relattn.attention causal ins(%q, %q, %q : tensor<8x512x64xf32>,
+          tensor<8x512x64xf32>, tensor<8x512x64xf32>)
+          bias(#relattn.alibi, %slopes : tensor<8xf32>)
+          outs(%init : tensor<8x512x64xf32>)
+      return %out : tensor<8x512x64xf32>
+    }
     ```
 
     After (shortened):
 
-    ```mlir
+    ```
     %strip = linalg.generic ...   // tensor<8x1023xf32>
     %scores = linalg.generic ins(%q, %k) outs(%zeros : tensor<8x512x512xf32>)
     %masked = linalg.generic outs(%scores) {

@@ -115,21 +115,36 @@ def RelAttn_AttentionOp : RelAttn_DestinationStyleOp<"attention",
     Example:
 
     ```mlir
-    %out = relattn.attention
-        ins(%query, %key, %value : tensor<1x8x512x64xf32>,
-            tensor<1x8x512x64xf32>, tensor<1x8x512x64xf32>)
-        bias(#relattn.t5<buckets = 32, max_distance = 128, bidirectional>,
-             %table : tensor<32x8xf32>)
-        outs(%init : tensor<1x8x512x64xf32>)
+    func.func @encoder(%query: tensor<1x8x512x64xf32>,
+        %key: tensor<1x8x512x64xf32>, %value: tensor<1x8x512x64xf32>,
+        %table: tensor<32x8xf32>) -> tensor<1x8x512x64xf32> {
+      %init = tensor.empty() : tensor<1x8x512x64xf32>
+      %out = relattn.attention
+          ins(%query, %key, %value : tensor<1x8x512x64xf32>,
+              tensor<1x8x512x64xf32>, tensor<1x8x512x64xf32>)
+          bias(#relattn.t5<buckets = 32, max_distance = 128, bidirectional>,
+               %table : tensor<32x8xf32>)
+          outs(%init : tensor<1x8x512x64xf32>)
+      return %out : tensor<1x8x512x64xf32>
+    }
 
-    // A decode step: one query per sequence against a cache.
-    %step, %lse = relattn.attention causal
-        ins(%q, %k, %v : tensor<?x8x4x1x64xbf16>, tensor<?x8x?x64xbf16>,
-            tensor<?x8x?x64xbf16>)
-        bias(#relattn.alibi, %slopes : tensor<32xf32>)
-        query_offset(%position : tensor<?xi64>)
-        key_lengths(%lengths : tensor<?xi64>)
-        outs(%o, %l : tensor<?x8x4x1x64xbf16>, tensor<?x8x4x1xf32>)
+    // A decode step: one query per sequence and head against a cache of 8
+    // key/value heads, with the log-sum-exp.
+    func.func @decode(%query: tensor<?x8x4x1x64xbf16>,
+        %key: tensor<?x8x?x64xbf16>, %value: tensor<?x8x?x64xbf16>,
+        %slopes: tensor<32xf32>, %position: tensor<?xi64>,
+        %lengths: tensor<?xi64>, %init: tensor<?x8x4x1x64xbf16>,
+        %lse_init: tensor<?x8x4x1xf32>) -> tensor<?x8x4x1xf32> {
+      %out, %lse = relattn.attention causal
+          ins(%query, %key, %value : tensor<?x8x4x1x64xbf16>,
+              tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>)
+          bias(#relattn.alibi, %slopes : tensor<32xf32>)
+          query_offset(%position : tensor<?xi64>)
+          key_lengths(%lengths : tensor<?xi64>)
+          outs(%init, %lse_init : tensor<?x8x4x1x64xbf16>,
+               tensor<?x8x4x1xf32>)
+      return %lse : tensor<?x8x4x1xf32>
+    }
     ```
   }];
   let arguments = (ins
@@ -227,8 +242,11 @@ def RelAttn_BucketOp : RelAttn_Op<"bucket", [
     Example:
 
     ```mlir
-    %ids = relattn.bucket #relattn.t5<buckets = 32, max_distance = 128>
-        %offsets : tensor<?x?xi64> -> tensor<?x?xi32>
+    func.func @bucket(%offsets: tensor<?x?xi64>) -> tensor<?x?xi32> {
+      %ids = relattn.bucket #relattn.t5<buckets = 32, max_distance = 128>
+          %offsets : tensor<?x?xi64> -> tensor<?x?xi32>
+      return %ids : tensor<?x?xi32>
+    }
     ```
   }];
   let arguments = (ins
@@ -268,10 +286,15 @@ def RelAttn_BiasStripOp : RelAttn_DestinationStyleOp<"bias_strip", [
     Example:
 
     ```mlir
-    %strip = relattn.bias_strip
-        #relattn.t5<buckets = 32, max_distance = 128, bidirectional>
-        ins(%table : tensor<32x8xf32>) zero(%zero)
-        outs(%init : tensor<8x1023xf32>)
+    func.func @strip(%table: tensor<32x8xf32>) -> tensor<8x1023xf32> {
+      %zero = arith.constant 511 : index
+      %init = tensor.empty() : tensor<8x1023xf32>
+      %strip = relattn.bias_strip
+          #relattn.t5<buckets = 32, max_distance = 128, bidirectional>
+          ins(%table : tensor<32x8xf32>) zero(%zero)
+          outs(%init : tensor<8x1023xf32>)
+      return %strip : tensor<8x1023xf32>
+    }
     ```
   }];
   let arguments = (ins
@@ -321,8 +344,13 @@ def RelAttn_BiasOp : RelAttn_DestinationStyleOp<"bias", [
     Example:
 
     ```mlir
-    %bias = relattn.bias #relattn.alibi ins(%slopes : tensor<8xf32>)
-        query_offset(%position : index) outs(%init : tensor<8x4x512xf32>)
+    func.func @bias(%slopes: tensor<8xf32>, %position: index)
+        -> tensor<8x4x512xf32> {
+      %init = tensor.empty() : tensor<8x4x512xf32>
+      %bias = relattn.bias #relattn.alibi ins(%slopes : tensor<8xf32>)
+          query_offset(%position : index) outs(%init : tensor<8x4x512xf32>)
+      return %bias : tensor<8x4x512xf32>
+    }
     ```
   }];
   let arguments = (ins

@@ -24,15 +24,21 @@ def MarkManualDeallocation : Pass<"relattn-mark-manual-deallocation"> {
     Before:
 
     ```mlir
-    %0 = memref.alloc() : memref<4xf32>
-    memref.dealloc %0 : memref<4xf32>
+    func.func @before() {
+      %0 = memref.alloc() : memref<4xf32>
+      memref.dealloc %0 : memref<4xf32>
+      return
+    }
     ```
 
     After:
 
     ```mlir
-    %0 = memref.alloc() {bufferization.manual_deallocation} : memref<4xf32>
-    memref.dealloc %0 {bufferization.manual_deallocation} : memref<4xf32>
+    func.func @after() {
+      %0 = memref.alloc() {bufferization.manual_deallocation} : memref<4xf32>
+      memref.dealloc %0 {bufferization.manual_deallocation} : memref<4xf32>
+      return
+    }
     ```
 
     Test: `test/Transforms/mark-manual-deallocation.mlir`.

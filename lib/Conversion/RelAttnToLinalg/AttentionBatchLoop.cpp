@@ -99,8 +99,7 @@ struct LoopOverBatch : public OpRewritePattern<AttentionOp> {
       unsigned position =
           *map.getResultPosition(getAffineDimExpr(dimension, context));
       return getValueOrCreateConstantIndexOp(
-          rewriter, loc,
-          tensor::getMixedSize(rewriter, loc, tensor, position));
+          rewriter, loc, tensor::getMixedSize(rewriter, loc, tensor, position));
     };
     Value batch = getSize(op.getInit(), op.getOutputMap(), AttentionOp::B);
     Value allKeys = getSize(op.getKey(), op.getKeyMap(), AttentionOp::N);

@@ -258,8 +258,8 @@ private:
               Value limit = arith::ConstantIndexOp::create(b, loc, *bound);
               Value inside =
                   arith::CmpIOp::create(b, loc, visible, offset, limit);
-              score = arith::SelectOp::create(b, loc, inside, score,
-                                              minusInfinity);
+              score =
+                  arith::SelectOp::create(b, loc, inside, score, minusInfinity);
             };
             hide(band.getLo(), arith::CmpIPredicate::sge);
             hide(band.getHi(), arith::CmpIPredicate::sle);
@@ -297,9 +297,8 @@ private:
   Value createMaximum(Value scores) {
     SmallVector<unsigned> rows = withBatch({Dim::M});
     SmallVector<unsigned> loops = withBatch({Dim::M, Dim::N});
-    Value init =
-        createFilledTensor(builder, loc, getSizes(rows), accumulator,
-                           -std::numeric_limits<double>::infinity());
+    Value init = createFilledTensor(builder, loc, getSizes(rows), accumulator,
+                                    -std::numeric_limits<double>::infinity());
     return createGeneric(
         loops, {Dim::N}, {{scores, getMap(loops)}}, init, getMap(rows),
         [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
@@ -314,8 +313,8 @@ private:
     SmallVector<unsigned> loops = withBatch({Dim::M, Dim::N});
     SmallVector<Value> outs;
     for (double start : {-0.0, 0.0})
-      outs.push_back(createFilledTensor(builder, loc, getSizes(rows),
-                                        accumulator, start));
+      outs.push_back(
+          createFilledTensor(builder, loc, getSizes(rows), accumulator, start));
     return createGeneric(
                loops, {Dim::N}, {{probabilities, getMap(loops)}}, outs,
                getMap(rows),
@@ -342,11 +341,9 @@ private:
         loops, {}, {{maximum, getMap(withBatch({Dim::M}))}}, scores,
         getMap(loops),
         [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-          Value empty =
-              arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, args[0],
-                                    minusInfinity);
-          Value shift =
-              arith::SelectOp::create(b, loc, empty, zero, args[0]);
+          Value empty = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ,
+                                              args[0], minusInfinity);
+          Value shift = arith::SelectOp::create(b, loc, empty, zero, args[0]);
           Value shifted = arith::SubFOp::create(b, loc, args[1], shift);
           Value exponent = arith::MulFOp::create(b, loc, shifted, log2e);
           return math::Exp2Op::create(b, loc, exponent);
@@ -362,8 +359,7 @@ private:
       target = tensor::EmptyOp::create(
           builder, loc, tensor::getMixedSizes(builder, loc, target),
           accumulator);
-    target =
-        linalg::FillOp::create(builder, loc, zero, target).getResult(0);
+    target = linalg::FillOp::create(builder, loc, zero, target).getResult(0);
     return createGeneric(
         loops, {Dim::N},
         {{probabilities, getMap(withBatch({Dim::M, Dim::N}))},
@@ -383,8 +379,8 @@ private:
     Type outputType = getElementTypeOrSelf(op.getInit());
     auto divide = [&](OpBuilder &b, Location loc, Value total,
                       Value accumulated) -> Value {
-      Value empty = arith::CmpFOp::create(
-          b, loc, arith::CmpFPredicate::OEQ, total, zero);
+      Value empty =
+          arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, total, zero);
       Value quotient = arith::DivFOp::create(b, loc, accumulated, total);
       quotient = arith::SelectOp::create(b, loc, empty, zero, quotient);
       return convertFloat(b, loc, quotient, outputType);

@@ -56,8 +56,7 @@ struct ConvertBucket : public OpRewritePattern<BucketOp> {
         return bucket;
       if (element.getIntOrFloatBitWidth() <= 64)
         return arith::IndexCastOp::create(b, loc, element, bucket);
-      Value wide =
-          arith::IndexCastOp::create(b, loc, b.getI64Type(), bucket);
+      Value wide = arith::IndexCastOp::create(b, loc, b.getI64Type(), bucket);
       return arith::ExtUIOp::create(b, loc, element, wide);
     };
     auto type = dyn_cast<RankedTensorType>(op.getType());
@@ -119,8 +118,8 @@ struct ConvertBias : public OpRewritePattern<BiasOp> {
           Value queryOffset = op.getQueryOffset();
           if (queryOffset && !queryOffset.getType().isIndex())
             queryOffset = extractIndex(b, loc, queryOffset, index(0));
-          Value offset = createOffset(b, loc, index(rank - 2),
-                                      index(rank - 1), queryOffset);
+          Value offset = createOffset(b, loc, index(rank - 2), index(rank - 1),
+                                      queryOffset);
           Value value = op.getScheme().buildBias(
               b, loc, op.getBias(), op.getZero(), index(rank - 3), offset);
           value = convertFloat(b, loc, value, type.getElementType());

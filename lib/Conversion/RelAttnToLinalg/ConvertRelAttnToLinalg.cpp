@@ -34,8 +34,7 @@ void relattn::populateConvertRelAttnToLinalgPatterns(
 
 namespace {
 struct ConvertRelAttnToLinalg
-    : public relattn::impl::ConvertRelAttnToLinalgBase<
-          ConvertRelAttnToLinalg> {
+    : public relattn::impl::ConvertRelAttnToLinalgBase<ConvertRelAttnToLinalg> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateConvertRelAttnToLinalgPatterns(patterns);

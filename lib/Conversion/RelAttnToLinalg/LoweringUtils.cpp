@@ -76,8 +76,8 @@ Value relattn::createBiasStrip(OpBuilder &builder, Location loc,
         builder, loc, stripType, ValueRange{}, init,
         AffineMap::getMultiDimIdentityMap(rank, context), iterators,
         [&](OpBuilder &b, Location loc, ValueRange) {
-          Value head = rank == 2 ? Value(linalg::IndexOp::create(b, loc, 0))
-                                 : Value();
+          Value head =
+              rank == 2 ? Value(linalg::IndexOp::create(b, loc, 0)) : Value();
           Value value = scheme.buildBias(b, loc, bias, /*zero=*/Value(), head,
                                          getOffset(b, loc, rank - 1));
           value = convertFloat(b, loc, value, stripType.getElementType());
@@ -89,17 +89,17 @@ Value relattn::createBiasStrip(OpBuilder &builder, Location loc,
   OpFoldResult length = tensor::getMixedSize(builder, loc, init, rank - 1);
   Type i32 = builder.getI32Type();
   Value noIds = tensor::EmptyOp::create(builder, loc, length, i32);
-  Value ids =
-      linalg::GenericOp::create(
-          builder, loc, noIds.getType(), ValueRange{}, noIds,
-          AffineMap::getMultiDimIdentityMap(1, context),
-          utils::IteratorType::parallel,
-          [&](OpBuilder &b, Location loc, ValueRange) {
-            Value bucket = scheme.buildBucket(b, loc, getOffset(b, loc, 0));
-            Value id = arith::IndexCastOp::create(b, loc, i32, bucket);
-            linalg::YieldOp::create(b, loc, id);
-          })
-          .getResult(0);
+  Value ids = linalg::GenericOp::create(
+                  builder, loc, noIds.getType(), ValueRange{}, noIds,
+                  AffineMap::getMultiDimIdentityMap(1, context),
+                  utils::IteratorType::parallel,
+                  [&](OpBuilder &b, Location loc, ValueRange) {
+                    Value bucket =
+                        scheme.buildBucket(b, loc, getOffset(b, loc, 0));
+                    Value id = arith::IndexCastOp::create(b, loc, i32, bucket);
+                    linalg::YieldOp::create(b, loc, id);
+                  })
+                  .getResult(0);
   AffineMap lastOnly =
       AffineMap::get(rank, 0, builder.getAffineDimExpr(rank - 1));
   auto generic = linalg::GenericOp::create(

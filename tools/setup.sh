@@ -1,0 +1,73 @@
+# Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Sourced by demo.sh and check.sh: installs what is missing, configures and
+# builds. Everything that it makes is under build/.
+#
+#   relattn_setup 0|1     1: with PyTorch and transformers
+#
+# Sets RELATTN_ROOT, RELATTN_PYTHON.
+
+RELATTN_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+RELATTN_PYTHON=$RELATTN_ROOT/build/venv/bin/python
+
+RELATTN_PACKAGES="clang-22 clang-format-22 lld-22 llvm-22-dev llvm-22-tools
+  libmlir-22-dev mlir-22-tools libomp-22-dev libgtest-dev g++
+  cmake ninja-build ccache git python3 python3-venv zlib1g-dev libzstd-dev"
+
+say() { printf '== %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+relattn_install_packages() {
+  command -v dpkg-query >/dev/null ||
+    die "this is no Debian system; install by hand what these packages hold: $RELATTN_PACKAGES"
+  local package missing=""
+  for package in $RELATTN_PACKAGES; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+      grep -q 'install ok installed' || missing="$missing $package"
+  done
+  [ -z "$missing" ] && return
+  say "installing Debian packages:$missing"
+  if [ "$(id -u)" = 0 ]; then
+    apt-get -qq update || die "apt-get update failed"
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+      --no-install-recommends $missing >/dev/null ||
+      die "apt-get could not install:$missing"
+  else
+    die "missing packages; as root run: apt-get install$missing"
+  fi
+}
+
+# The Python packages of one purpose, if `import` of them fails.
+relattn_install_python() { # module... -- requirement...
+  local modules=()
+  while [ "$1" != -- ]; do modules+=("$1"); shift; done
+  shift
+  "$RELATTN_PYTHON" -c "import $(IFS=,; echo "${modules[*]}")" 2>/dev/null && return
+  say "installing Python packages into build/venv: $*"
+  "$RELATTN_PYTHON" -m pip install --quiet --disable-pip-version-check "$@" ||
+    die "pip could not install: $*"
+}
+
+relattn_setup() { # with_torch
+  cd "$RELATTN_ROOT" || die "no folder $RELATTN_ROOT"
+  relattn_install_packages
+  # A venv whose interpreter is gone (another machine's) is made anew.
+  "$RELATTN_PYTHON" -c '' 2>/dev/null ||
+    python3 -m venv --clear build/venv || die "python3 -m venv failed"
+  relattn_install_python numpy ml_dtypes -- 'numpy>=1.26' 'ml_dtypes>=0.4'
+  local torch_tests=OFF
+  if [ "$1" = 1 ]; then
+    # torch first: what comes after takes it as it is.
+    relattn_install_python torch -- 'torch==2.13.0'
+    relattn_install_python transformers -- 'transformers>=5,<6'
+    torch_tests=ON
+  fi
+  say "configuring and building in build/"
+  cmake --preset release -DPython3_EXECUTABLE="$RELATTN_PYTHON" \
+    -DRELATTN_TORCH_TESTS=$torch_tests >build/configure.log 2>&1 ||
+    { tail -n 40 build/configure.log >&2; die "cmake failed"; }
+  cmake --build build >build/build.log 2>&1 ||
+    { tail -n 60 build/build.log >&2; die "the build failed"; }
+  export PYTHONPATH=$RELATTN_ROOT/python RELATTN_BIN=$RELATTN_ROOT/build/bin
+}
