@@ -33,6 +33,7 @@ class Result:
     max_score_terms: float
     mean_additive: float
     max_value: float
+    depth: int
 
 
 def spread(array, dims, wanted):
@@ -169,6 +170,7 @@ def attention(
         max_score_terms=largest(terms),
         mean_additive=largest(mean_additive),
         max_value=largest(v),
+        depth=q.shape[4],
     )
 
 
@@ -196,13 +198,23 @@ def tolerance(result, input_dtype, output_dtype):
     softmax-weighted mean of |bias + mask|: a score is rounded at its own
     magnitude whoever adds the bias to it. It is of order 1 for tables; ALiBi
     and finite masks make it larger.
+
+    An error that all scores of a row share cancels in the output but not in
+    lse, which therefore takes the whole error of a sum of D products, of order
+    sqrt(D) / 2 roundings: max(2, sqrt(D) / 2) stands there for 2, without
+    max|V|, plus one rounding of lse itself.
     """
     accumulator = np.float64 if input_dtype == np.float64 else np.float32
     eps, _ = _spacing(accumulator)
     factor = eps * (8 + 2 * result.max_score_terms + result.mean_additive)
+    lse_factor = eps * (
+        8
+        + max(2.0, result.depth**0.5 / 2) * result.max_score_terms
+        + result.mean_additive
+    )
     out_eps, out_tiny = _spacing(output_dtype)
     rounding = 0.5 * out_eps * np.abs(result.output) + 0.5 * out_tiny
     return (
         factor * result.max_value + rounding,
-        factor + eps * np.abs(result.lse),
+        lse_factor + eps * np.abs(result.lse),
     )

@@ -168,7 +168,9 @@ class Generator:
             return self.rng.standard_normal([sizes[d] for d in dims])
 
         query, key, value = normal(maps[0]), normal(maps[1]), normal(maps[2])
-        kind = self.pick("normal", "normal", "rising", "large", "tiny", "positive values")
+        kind = self.pick(
+            "normal", "normal", "rising", "large", "tiny", "positive values", "one query NaN"
+        )
         depth = max(sizes["d"], 1)
         if kind == "rising":
             # Later keys score higher, so a running maximum keeps moving.
@@ -184,6 +186,11 @@ class Generator:
             key *= 1e-3
         elif kind == "positive values":
             value = np.abs(value)
+        elif kind == "one query NaN" and sizes["m"]:
+            # Its row is NaN if it sees a key, and no other is.
+            place = [slice(None)] * query.ndim
+            place[maps[0].index("m")] = self.rng.integers(sizes["m"])
+            query[tuple(place)] = np.nan
         return (
             query.astype(dtype), key.astype(dtype), value.astype(dtype), f"values {kind}"
         )

@@ -31,6 +31,7 @@ EXPECTED_TAGS = [
     "key_lengths none", "key_lengths given", "sizes dynamic", "sizes static", "lse", "no lse",
     "scale 1", "scaled", "output as inputs", "output as accumulator",
     "values normal", "values rising", "values large", "values tiny", "values positive values",
+    "values one query NaN",
     "a size of 0", "longer than saturation", "a query sees nothing",
 ]
 
