@@ -32,9 +32,8 @@ quick = lit_config.params.get("quick") == "1"
 llvm_config.with_environment("PATH", [binaries, config.llvm_bin], append_path=True)
 llvm_config.with_environment("PYTHONPATH", os.path.join(config.relattn_source, "python"))
 llvm_config.with_environment("RELATTN_BIN", binaries)
-for variable in ("HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
-    if variable in os.environ:
-        llvm_config.with_environment(variable, os.environ[variable])
+if "HOME" in os.environ:  # ccache's folder
+    llvm_config.with_environment("HOME", os.environ["HOME"])
 
 runner_libraries = ",".join(
     os.path.join(directory, name)
@@ -81,5 +80,11 @@ if config.torch_tests:
 if config.sanitizer:
     # Sanitised plugins and libraries need a sanitised host.
     config.available_features.add("sanitizer")
+    # The shared LLVM is not sanitised: containers and bump allocators that
+    # cross into it are marked by one side only.
+    llvm_config.with_environment(
+        "ASAN_OPTIONS", "allow_user_poisoning=0:detect_container_overflow=0"
+    )
+    llvm_config.with_environment("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
 if not quick:
     config.available_features.add("slow")

@@ -2,7 +2,6 @@
 // (before, at, after the query) by its intervals alone. Verifier, folder,
 // strip, attention and execution follow.
 
-// UNSUPPORTED: sanitizer
 // RUN: relattn-opt %s --load-dialect-plugin=%toy_plugin --canonicalize | FileCheck %s
 // RUN: relattn-opt %s --load-dialect-plugin=%toy_plugin --relattn-to-cpu | %run_main | FileCheck %s --check-prefix=EXEC
 
