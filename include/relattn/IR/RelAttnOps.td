@@ -74,8 +74,8 @@ def RelAttn_AttentionOp : RelAttn_DestinationStyleOp<"attention",
     Keys beyond `key_lengths` are never read. A hidden key has weight exactly 0,
     whatever finite value it holds; NaN or infinity in a key or value that one
     query hides and another sees may reach the former. A floating-point mask is
-    added as a number: -inf hides, the lowest finite value does not. A query
-    that sees nothing gives 0, and `lse` -inf.
+    added as a number: -inf hides (a NaN score stays NaN), the lowest finite
+    value does not. A query that sees nothing gives 0, and `lse` -inf.
 
     `query_offset` (default 0) is one index, or one number per batch entry. It
     may be negative. `scale` is 1 unless given: T5 does not scale.
