@@ -10,16 +10,36 @@
 #ifndef RELATTN_TRANSFORMS_PASSES_H
 #define RELATTN_TRANSFORMS_PASSES_H
 
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Pass/Pass.h"
+#include <functional>
 
-namespace mlir::bufferization {
+namespace mlir {
+namespace arith {
+class ArithDialect;
+} // namespace arith
+namespace bufferization {
 class BufferizationDialect;
-} // namespace mlir::bufferization
+} // namespace bufferization
+namespace linalg {
+class LinalgDialect;
+} // namespace linalg
+namespace tensor {
+class TensorDialect;
+} // namespace tensor
+} // namespace mlir
 
 namespace mlir::relattn {
 
 #define GEN_PASS_DECL
 #include "relattn/Transforms/Passes.h.inc"
+
+/// Called with each op that a rewrite is about to change.
+using FoldObserver = std::function<void(Operation *)>;
+
+/// The patterns of relattn-fold-bias-into-scores; see the pass.
+void populateFoldBiasIntoScoresPatterns(RewritePatternSet &patterns,
+                                        FoldObserver observer = {});
 
 #define GEN_PASS_REGISTRATION
 #include "relattn/Transforms/Passes.h.inc"

@@ -12,6 +12,103 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FoldBiasIntoScores : Pass<"relattn-fold-bias-into-scores"> {
+  let summary = "Start the score matmul from the bias";
+  let description = [{
+    `contraction(Q, K, init = 0) + bias` becomes `contraction(Q, K, init =
+    bias)`, on any linalg on tensors, attention or not: a linear layer's bias
+    and a residual add fold too. The addition and one pass over the product go.
+
+    Input: any IR. Output: the same with such additions folded; all else is left
+    alone, and the pass never fails. It reaches a fixed point, and running it
+    again changes nothing.
+
+    What is taken:
+
+    - the contraction: every named matmul, `linalg.contract`, a generic that is
+      one; any rank and layout; f32, f64 and integers;
+    - between contraction and add: `tensor.expand_shape`, `collapse_shape`,
+      `cast`, `linalg.transpose`;
+    - the add: `linalg.add`, `linalg.elementwise`, `arith.addf` and `addi` on
+      tensors, or one or more additions at the start of a generic's body, either
+      operand order; what the body adds may be any expression without side
+      effects (a select between bias and mask, a scaled bias), broadcast by any
+      map. The rest of the body stays.
+
+    The new accumulator is the bias itself where a linalg op made it for this
+    add alone. Otherwise (a broadcast, an argument, a constant, a value with
+    other users) one generic writes it into the destination of the zeros, which
+    costs no more than writing the zeros did; so nothing of the caller's is
+    overwritten and no buffer is added.
+
+    What is refused, each with a remark (`--remarks-filter=relattn`) at the op:
+    another user of the product; a contraction that does not start at zero (0.0
+    or -0.0); one in another block (it would move into a loop); an accumulator
+    narrower than f32; scores converted before the add; scores that the add
+    broadcasts; a transpose before a reshape; a bias with side effects; sizes
+    that are not known before the contraction.
+
+    A floating-point sum is reassociated, as by upstream's
+    `linalg-fold-add-into-dest`: with K products p the result differs from the
+    exact one by at most K * eps * (|bias| + sum |p|), against K * eps *
+    sum |p| + eps * |bias| before; a zero may change its sign. `nnan`, `ninf`
+    and `nsz` on the contraction's additions stay only if the folded ones had
+    them too, and overflow flags go. Discardable attributes of the contraction
+    stay, those of a folded op go with it.
+
+    Before:
+
+    ```mlir
+    #id = affine_map<(h, m, n) -> (h, m, n)>
+    func.func @before(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>,
+        %bias: tensor<8x4x6xf32>) -> tensor<8x4x6xf32> {
+      %zero = arith.constant 0.0 : f32
+      %empty = tensor.empty() : tensor<8x4x6xf32>
+      %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>)
+          -> tensor<8x4x6xf32>
+      %scores = linalg.batch_matmul
+          ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>)
+          outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+      %biased = linalg.add
+          ins(%scores, %bias : tensor<8x4x6xf32>, tensor<8x4x6xf32>)
+          outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+      return %biased : tensor<8x4x6xf32>
+    }
+    ```
+
+    After:
+
+    ```mlir
+    #id = affine_map<(h, m, n) -> (h, m, n)>
+    func.func @after(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>,
+        %bias: tensor<8x4x6xf32>) -> tensor<8x4x6xf32> {
+      %empty = tensor.empty() : tensor<8x4x6xf32>
+      %init = linalg.generic {indexing_maps = [#id, #id],
+          iterator_types = ["parallel", "parallel", "parallel"]}
+          ins(%bias : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) {
+      ^bb0(%b: f32, %unused: f32):
+        linalg.yield %b : f32
+      } -> tensor<8x4x6xf32>
+      %biased = linalg.batch_matmul
+          ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>)
+          outs(%init : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+      return %biased : tensor<8x4x6xf32>
+    }
+    ```
+
+    Test: `test/Transforms/fold-bias-into-scores.mlir`, executed by
+    `test/Integration/CPU/random-linalg.test`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+  let statistics = [
+    Statistic<"numFolded", "num-folded", "Number of additions folded">,
+    Statistic<"numRefused", "num-refused", "Number of candidates refused">
+  ];
+}
+
 def MarkManualDeallocation : Pass<"relattn-mark-manual-deallocation"> {
   let summary = "Leave the memory that a program frees itself to the program";
   let description = [{
