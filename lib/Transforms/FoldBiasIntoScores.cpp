@@ -109,6 +109,31 @@ static bool hasKnownSizes(LinalgOp op, const FoldPlan &plan) {
          op.getMatchingIndexingMap(out).getNumResults() == op.getNumLoops();
 }
 
+/// Whether the op does nothing but the additions: it can be replaced by the
+/// scores, or by a move of them.
+static bool isAddAlone(LinalgOp op, const FoldPlan &plan) {
+  auto yield = cast<linalg::YieldOp>(op.getBlock()->getTerminator());
+  BlockArgument argument = op.getMatchingBlockArgument(plan.scores);
+  return op->getNumResults() == 1 &&
+         yield.getOperand(0) == plan.chain.getResult(argument) &&
+         op.getMatchingIndexingMap(plan.scores) ==
+             op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+}
+
+/// Whether what is added includes the running value of a reduction: a sum of
+/// the scores, not a bias.
+static bool addsToReduction(LinalgOp op, const FoldPlan &plan) {
+  if (op.getNumReductionLoops() == 0)
+    return false;
+  auto isRunning = [&](Value value) {
+    return llvm::is_contained(op.getRegionOutputArgs(), value);
+  };
+  return llvm::any_of(plan.chain.leaves, isRunning) ||
+         llvm::any_of(plan.slice, [&](Operation *needed) {
+           return llvm::any_of(needed->getOperands(), isRunning);
+         });
+}
+
 /// Plans to fold what `op` adds to `scores`, or says why not.
 static std::optional<FoldPlan> planFold(LinalgOp op, OpOperand &scores,
                                         Refusal &refusal) {
@@ -158,6 +183,16 @@ static std::optional<FoldPlan> planFold(LinalgOp op, OpOperand &scores,
     return std::nullopt;
   if (failed(getBodySlice(plan.chain.leaves, op.getBlock(), plan.slice))) {
     refusal = "the bias is computed with side effects";
+    return std::nullopt;
+  }
+  if (addsToReduction(op, plan)) {
+    refusal = "the add accumulates a reduction";
+    return std::nullopt;
+  }
+  // The body of a named op is its name's, not its own: what is left of it
+  // needs a generic.
+  if (!isa<linalg::GenericOp>(op.getOperation()) && !isAddAlone(op, plan)) {
+    refusal = "the named op does more than add";
     return std::nullopt;
   }
   if (!hasKnownSizes(op, plan)) {
@@ -317,7 +352,6 @@ static void weakenAccumulation(LinalgOp contraction,
   auto generic = dyn_cast<linalg::GenericOp>(contraction.getOperation());
   if (!generic)
     return;
-  BlockArgument out = generic.getRegionOutputArgs()[0];
   arith::FastMathFlags assumed = arith::FastMathFlags::fast;
   for (Operation *addition : chain.additions) {
     if (auto add = dyn_cast<arith::AddFOp>(addition))
@@ -326,10 +360,11 @@ static void weakenAccumulation(LinalgOp contraction,
   constexpr arith::FastMathFlags valueFlags = arith::FastMathFlags::nnan |
                                               arith::FastMathFlags::ninf |
                                               arith::FastMathFlags::nsz;
-  for (Operation *user : out.getUsers()) {
-    if (auto add = dyn_cast<arith::AddFOp>(user))
+  // Every addition of the body: casts may stand around the accumulator.
+  for (Operation &op : *generic.getBody()) {
+    if (auto add = dyn_cast<arith::AddFOp>(op))
       add.setFastmath(add.getFastmath() & (assumed | ~valueFlags));
-    else if (auto add = dyn_cast<arith::AddIOp>(user))
+    else if (auto add = dyn_cast<arith::AddIOp>(op))
       add.setOverflowFlags(arith::IntegerOverflowFlags::none);
   }
 }
@@ -352,12 +387,8 @@ static void applyFold(RewriterBase &rewriter, LinalgOp op,
       replayMoves(rewriter, plan.trace.moves, contraction->getResult(0));
 
   // Nothing left to do: the op is gone.
-  auto yield = cast<linalg::YieldOp>(op.getBlock()->getTerminator());
   BlockArgument argument = op.getMatchingBlockArgument(plan.scores);
-  if (op->getNumResults() == 1 &&
-      yield.getOperand(0) == plan.chain.getResult(argument) &&
-      op.getMatchingIndexingMap(plan.scores) ==
-          op.getMatchingIndexingMap(op.getDpsInitOperand(0))) {
+  if (isAddAlone(op, plan)) {
     if (scores.getType() != op->getResult(0).getType())
       scores = tensor::CastOp::create(rewriter, op.getLoc(),
                                       op->getResult(0).getType(), scores);

@@ -226,3 +226,48 @@ func.func @no_fold_of_complex(%q: tensor<4x16xcomplex<f32>>, %k: tensor<16x6xcom
   %r = linalg.add ins(%scores, %bias : tensor<4x6xcomplex<f32>>, tensor<4x6xcomplex<f32>>) outs(%empty : tensor<4x6xcomplex<f32>>) -> tensor<4x6xcomplex<f32>>
   return %r : tensor<4x6xcomplex<f32>>
 }
+
+// -----
+
+// A sum over the keys is no bias, in a generic or by name.
+// CHECK-LABEL: func @no_fold_of_a_reduction
+// CHECK: linalg.matmul
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<4xf32>)
+// CHECK:   arith.addf
+// CHECK: linalg.matmul
+// CHECK: linalg.reduce
+// REMARK: Function=no_fold_of_a_reduction | Reason="the add accumulates a reduction"
+// REMARK: Function=no_fold_of_a_reduction | Reason="the add accumulates a reduction"
+func.func @no_fold_of_a_reduction(%q: tensor<4x16xf32>, %k: tensor<16x6xf32>, %sum: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %s0 = linalg.matmul ins(%q, %k : tensor<4x16xf32>, tensor<16x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %r0 = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m)>], iterator_types = ["parallel", "reduction"]}
+      ins(%s0 : tensor<4x6xf32>) outs(%sum : tensor<4xf32>) {
+  ^bb0(%s: f32, %acc: f32):
+    %0 = arith.addf %s, %acc : f32
+    linalg.yield %0 : f32
+  } -> tensor<4xf32>
+  %s1 = linalg.matmul ins(%q, %k : tensor<4x16xf32>, tensor<16x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %r1 = linalg.reduce { arith.addf } ins(%s1 : tensor<4x6xf32>) outs(%sum : tensor<4xf32>) dimensions = [1]
+  return %r0, %r1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// What would be left of a named op has no name.
+// CHECK-LABEL: func @no_fold_if_named_op_transposes
+// CHECK: linalg.elementwise kind=#linalg.elementwise_kind<add>
+// REMARK: Function=no_fold_if_named_op_transposes | Reason="the named op does more than add"
+func.func @no_fold_if_named_op_transposes(%q: tensor<4x16xf32>, %k: tensor<16x6xf32>, %bias: tensor<6x4xf32>) -> tensor<6x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x6xf32>
+  %out = tensor.empty() : tensor<6x4xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %scores = linalg.matmul ins(%q, %k : tensor<4x16xf32>, tensor<16x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %r = linalg.elementwise kind=#linalg.elementwise_kind<add>
+      indexing_maps = [affine_map<(n, m) -> (m, n)>, affine_map<(n, m) -> (n, m)>, affine_map<(n, m) -> (n, m)>]
+      ins(%scores, %bias : tensor<4x6xf32>, tensor<6x4xf32>) outs(%out : tensor<6x4xf32>) -> tensor<6x4xf32>
+  return %r : tensor<6x4xf32>
+}

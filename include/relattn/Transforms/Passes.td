@@ -45,8 +45,9 @@ def FoldBiasIntoScores : Pass<"relattn-fold-bias-into-scores"> {
     another user of the product; a contraction that does not start at zero (0.0
     or -0.0); one in another block (it would move into a loop); an accumulator
     narrower than f32; scores converted before the add; scores that the add
-    broadcasts; a transpose before a reshape; a bias with side effects; sizes
-    that are not known before the contraction.
+    broadcasts; an add that accumulates a reduction of the scores; a named op
+    that transposes them; a transpose before a reshape; a bias with side
+    effects; sizes that are not known before the contraction.
 
     A floating-point sum is reassociated, as by upstream's
     `linalg-fold-add-into-dest`: with K products p the result differs from the
