@@ -15,12 +15,14 @@
 #include "relattn/Conversion/Passes.h"
 #include "relattn/IR/RelAttn.h"
 #include "relattn/Pipelines/Pipelines.h"
+#include "relattn/TransformOps/RelAttnTransformOps.h"
 #include "relattn/Transforms/Passes.h"
 
 namespace mlir::relattn {
 
 inline void registerAllDialects(DialectRegistry &registry) {
   registry.insert<RelAttnDialect>();
+  registerTransformDialectExtension(registry);
 }
 
 inline void registerAllPasses() {

@@ -32,6 +32,11 @@ static bool isRealContraction(linalg::LinalgOp op) {
          (element.isSignlessInteger() && !element.isInteger(1));
 }
 
+bool relattn::isFloatContraction(linalg::LinalgOp op) {
+  return isRealContraction(op) &&
+         isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType()));
+}
+
 std::optional<ScoresTrace> relattn::traceScores(Value value) {
   ScoresTrace trace;
   while (Operation *op = value.getDefiningOp()) {
@@ -83,7 +88,8 @@ bool relattn::startsAtZero(linalg::LinalgOp contraction) {
          values.getSplatValue<APInt>().isZero();
 }
 
-Refusal relattn::checkTrace(const ScoresTrace &trace, OpOperand &scores) {
+Refusal relattn::checkTrace(const ScoresTrace &trace, OpOperand &scores,
+                            bool staysInBlock) {
   // Another reader of the product, or of a value on the way, would see the
   // change.
   if (!trace.getResult().hasOneUse() ||
@@ -93,6 +99,8 @@ Refusal relattn::checkTrace(const ScoresTrace &trace, OpOperand &scores) {
     return "the product has another user";
   if (!trace.getContraction().hasPureTensorSemantics())
     return "the contraction is not on tensors alone";
+  if (staysInBlock)
+    return {};
   // The contraction moves down to the op. Into a loop it would run many times.
   Block *block = scores.getOwner()->getBlock();
   if (trace.getContraction()->getBlock() != block ||

@@ -38,9 +38,14 @@ struct ScoresTrace {
 /// linalg.transpose to a contraction (sums of products, of real numbers).
 std::optional<ScoresTrace> traceScores(Value value);
 
+/// Whether `op` sums products of floats.
+bool isFloatContraction(linalg::LinalgOp op);
+
 /// The guards that every rewrite of a contraction behind `scores` shares. Gives
-/// the reason against it, or an empty string.
-Refusal checkTrace(const ScoresTrace &trace, OpOperand &scores);
+/// the reason against it, or an empty string. The contraction may stand in
+/// another block only where it stays there.
+Refusal checkTrace(const ScoresTrace &trace, OpOperand &scores,
+                   bool staysInBlock = false);
 
 /// Whether the contraction starts from zeros, of either sign: adding them
 /// changes no value (at most the sign of a zero).

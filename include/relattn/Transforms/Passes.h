@@ -41,6 +41,15 @@ using FoldObserver = std::function<void(Operation *)>;
 void populateFoldBiasIntoScoresPatterns(RewritePatternSet &patterns,
                                         FoldObserver observer = {});
 
+/// Called with each op that a rewrite is about to change, and what becomes of
+/// its scale.
+using ScalingObserver = std::function<void(Operation *, StringRef)>;
+
+/// The patterns of relattn-remove-scaling; see the pass.
+void populateRemoveScalingPatterns(RewritePatternSet &patterns,
+                                   bool allowReassociation = false,
+                                   ScalingObserver observer = {});
+
 #define GEN_PASS_REGISTRATION
 #include "relattn/Transforms/Passes.h.inc"
 

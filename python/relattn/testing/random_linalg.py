@@ -1,14 +1,16 @@
 # Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random matmuls with an add, executed before and after the fold.
+"""Random scaled and biased matmuls, executed before and after the rewrites.
 
-    python -m relattn.testing.random_linalg --programs 100 --seed 1
+    python -m relattn.testing.random_linalg --programs 20000 --seed 1
 
-Each program is a contraction, moves of its shape, and an add, in a form drawn
-from those that frontends write. Its results before and after
-relattn-fold-bias-into-scores are compared with NumPy in float64. Prints how
-often each form was drawn and folded; exits with 1 if a result is out of
-tolerance or a form never folded.
+Each program composes contraction, layout, scale, moves, bias, mask and add in
+forms that frontends write, and some that must be refused. Its results before
+and after relattn-remove-scaling and relattn-fold-bias-into-scores (in either
+order, the former every other time with allow-reassociation) are compared with
+NumPy in float64, and neither changes what it has done. Prints how often each form was drawn and rewritten. Exits with
+1 if a result is out of tolerance, a form was never rewritten, or one that must
+be refused was.
 """
 
 import argparse
@@ -20,197 +22,463 @@ from collections import Counter
 import numpy as np
 
 from relattn.jit import Module, _tool
+from relattn.testing.linalg_program import Dim, Program, Value, spread
 
-TYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32}
-H = 6
+#: Forms that a rewrite must leave alone.
+REFUSED_FOLD = {"bias none", "type f16", "user of the scores", "add reduction", "add transposing name",
+                "contraction onto a bias", "add scores twice"}
+REFUSED_SCALE = {"scale none", "user of the scores after contraction"}
 
 
-class Program:
-    """One function `@p(q, k, bias, out)`, its inputs and its oracle."""
+class Composer:
+    """Draws one program; `forms` says which choices it made."""
 
     def __init__(self, rng, name):
-        pick = lambda *options: options[rng.integers(len(options))]
-        self.name, self.type = name, pick(*TYPES)
-        self.contraction = pick("batch_matmul", "transposed generic", "key first", "contract")
-        self.move = pick("none", "expand", "transpose", "expand and transpose", "cast")
-        self.add = pick("linalg.add", "arith", "generic", "generic swapped", "two adds",
-                        "scaled bias", "later work", "in place")
-        self.bias = "full" if self.add in ("linalg.add", "arith", "in place") else pick(
-            "full", "per head", "row", "unit map")
-        self.zero = pick("fill", "negative zero", "constant")
-        self.dynamic = bool(rng.integers(2)) and self.zero != "constant"
-        m, n, d = (int(rng.integers(1, 20)) for _ in range(3))
-        self.m, self.n, self.d = m, n, d
-        self.forms = [f"contraction {self.contraction}", f"move {self.move}", f"add {self.add}",
-                      f"bias {self.bias}", f"zero {self.zero}", f"type {self.type}",
-                      "sizes dynamic" if self.dynamic else "sizes static"]
-        draw = lambda *shape: (
-            rng.integers(-9, 9, shape) if self.type == "i32" else rng.standard_normal(shape)
-        ).astype(TYPES[self.type])
-        self.q, self.k = draw(H, m, d), draw(H, n, d) if "batch" not in self.contraction else draw(H, d, n)
-        # The layout of the add: [H, m, n], split and transposed by the moves.
-        self.shape = [2, 3] if "expand" in self.move else [H]
-        self.shape += [n, m] if "transpose" in self.move else [m, n]
-        head = len(self.shape) - 2
-        self.bias_dims = {"full": list(range(len(self.shape))), "per head": list(range(head)),
-                          "row": [len(self.shape) - 1], "unit map": None}[self.bias]
-        bias_shape = ([1] + self.shape[1:] if self.bias == "unit map"
-                      else [self.shape[i] for i in self.bias_dims])
-        self.b = draw(*bias_shape)
-        if self.type != "i32" and self.add == "two adds" and rng.integers(2):
-            self.b.flat[0] = -np.inf
+        self.rng, self.forms = rng, []
+        self.p = Program(name, self.pick("f32", "f32", "f32", "f64", "i32", "f16"))
+        self.form("type", self.p.element)
+        self.compose()
 
-    def oracle(self):
-        """(result, tolerance) in float64."""
-        q, k, b = (x.astype(np.float64) for x in (self.q, self.k, self.b))
-        product = (lambda x, y: x @ y) if "batch" in self.contraction else (
-            lambda x, y: x @ y.swapaxes(1, 2))
-        def moved(x):
-            x = x.reshape(2, 3, self.m, self.n) if "expand" in self.move else x
-            return x.swapaxes(-1, -2) if "transpose" in self.move else x
-        scores, terms = moved(product(q, k)), moved(product(abs(q), abs(k)))
-        if self.bias == "unit map":
-            spread = np.broadcast_to(b, self.shape)
-        else:
-            spread = np.broadcast_to(
-                b.reshape([s if i in self.bias_dims else 1 for i, s in enumerate(self.shape)]),
-                self.shape)
-        added = {"two adds": 2 * spread, "scaled bias": 3 * spread}.get(self.add, spread)
-        result = scores + added
-        eps = 0.0 if self.type == "i32" else np.finfo(TYPES[self.type]).eps
-        with np.errstate(all="ignore"):
-            bound = (self.d + 3) * eps * (np.where(np.isfinite(added), abs(added), 0) + terms)
-        if self.add == "later work":
-            result = 2 * result
-            bound = 2 * bound
-        return result, bound
+    def pick(self, *options):
+        return options[self.rng.integers(len(options))]
 
-    def function(self):
-        t, m, n, d = self.type, self.m, self.n, self.d
-        size = lambda s: "?" if self.dynamic else str(s)
-        tensor = lambda dims: f"tensor<{'x'.join([*map(str, dims), t])}>"
-        s_type = tensor([H, size(m), size(n)])
-        k_dims = [H, d, size(n)] if "batch" in self.contraction else [H, size(n), d]
-        q_type, k_type = tensor([H, size(m), d]), tensor(k_dims)
-        heads = [2, 3] if "expand" in self.move else [H]
-        shape = heads + ([size(n), size(m)] if "transpose" in self.move else [size(m), size(n)])
-        r_type = tensor(shape)
-        if self.bias == "unit map":
-            b_type = tensor([1, *shape[1:]])
+    def chance(self, probability):
+        return self.rng.random() < probability
+
+    def form(self, kind, what):
+        self.forms.append(f"{kind} {what}")
+        return what
+
+    def draw(self, dims):
+        shape = [d.size if d is not None else 1 for d in dims]
+        return self.rng.integers(-9, 9, shape) if not self.p.is_float else self.rng.standard_normal(shape)
+
+    # -- scale ----------------------------------------------------------------
+
+    def draw_factor(self):
+        factor = self.pick(0.125, 0.5, 2.0, 0.3, 0.20412414, -0.25, 1.0)
+        return self.p.round(factor)
+
+    def factor_lines(self, factor, divide):
+        """(operand for a generic or None, body lines, name of the number)."""
+        p, t = self.p, self.p.element
+        written = 1.0 / factor if divide else factor
+        source = self.form("factor", self.pick("in body", "outside", "rank 0", "rank 0 f64", "fill", "reciprocal",
+                                               "run time", "one element"))
+        if source == "in body":
+            return None, [f"%c = arith.constant {p.number(written)} : {t}"], "%c"
+        if source == "outside":
+            return None, [], p.emit(f"arith.constant {p.number(written)} : {t}")
+        if source == "reciprocal":
+            lines = [f"%one = arith.constant 1.0 : {t}", f"%r = arith.constant {p.number(1.0 / written)} : {t}",
+                     f"%c = arith.divf %one, %r : {t}"]
+            return None, lines, "%c"
+        if source == "rank 0":
+            operand = p.emit(f"arith.constant dense<{p.number(written)}> : tensor<{t}>")
+        elif source == "one element":
+            operand = p.emit(f"arith.constant dense<{p.number(written)}> : tensor<1x{t}>")
+            return (operand, f"tensor<1x{t}>", [None]), [], "%factor"
+        elif source == "fill":
+            operand = p.filled([], written)
+        elif source == "run time":
+            operand = p.argument([], np.array(written)).name
         else:
-            b_type = tensor([shape[i] for i in self.bias_dims])
-        buffer = lambda x: x.replace("tensor", "memref")
-        zero = "0" if t == "i32" else ("-0.0" if self.zero == "negative zero" else "0.0")
-        f = "i" if t == "i32" else "f"
-        dyn = lambda *values: ", ".join(values) if self.dynamic else ""
-        body = [
-            f"%q = bufferization.to_tensor %qb restrict : {buffer(q_type)} to {q_type}",
-            f"%k = bufferization.to_tensor %kb restrict : {buffer(k_type)} to {k_type}",
-            f"%b = bufferization.to_tensor %bb restrict : {buffer(b_type)} to {b_type}",
-            "%c1 = arith.constant 1 : index", "%c2 = arith.constant 2 : index",
-            f"%m = tensor.dim %q, %c1 : {q_type}",
-            f"%n = tensor.dim %k, %c{2 if 'batch' in self.contraction else 1} : {k_type}",
-        ]
-        if self.zero == "constant":
-            body.append(f"%zeros = arith.constant dense<{zero}> : {s_type}")
+            operand = p.emit(f"arith.constant dense<{float(written):.17e}> : tensor<f64>")
+            if t != "f64":
+                return (operand, "tensor<f64>", []), [f"%c = arith.truncf %factor : f64 to {t}"], "%c"
+            return (operand, "tensor<f64>", []), [], "%factor"
+        return (operand, f"tensor<{t}>", []), [], "%factor"
+
+    def scaled_data(self, value, factor):
+        # What is written need not be the factor itself; two roundings more.
+        self.p.rounds += 3
+        return value.data * factor, value.magnitude * abs(factor)
+
+    def scale(self, value, factor):
+        """`value` times `factor`, as an op of its own."""
+        p, t = self.p, self.p.element
+        divide = self.chance(0.4)
+        verb = "div" if divide else "mul"
+        self.form("by", verb)
+        kind = p.tensor(value.dims)
+        static = not any(d.dynamic for d in value.dims)
+        op = self.form("scale op", self.pick("generic", "generic", "named", "elementwise", "arith"))
+        flags = " fastmath<reassoc>" if self.chance(0.5) else ""
+        if op == "generic":
+            operand, lines, number = self.factor_lines(factor, divide)
+            operands = [(value.name, kind, value.dims)]
+            if operand:
+                operands.append(operand)
+                number = number.replace("%factor", "%in1")
+                lines = [line.replace("%factor", "%in1") for line in lines]
+            sides = ["%in0", number] if divide or self.chance(0.5) else [number, "%in0"]
+            name = p.generic(value.dims, operands,
+                             [*lines, f"%y = arith.{verb}f {', '.join(sides)}{flags} : {t}", "%y"])
         else:
-            body += [f"%z = arith.constant {zero} : {t}",
-                     f"%e = tensor.empty({dyn('%m', '%n')}) : {s_type}",
-                     f"%zeros = linalg.fill ins(%z : {t}) outs(%e : {s_type}) -> {s_type}"]
-        space = "(h, m, n, d) -> "
-        maps = [f"affine_map<{space}(h, m, d)>", f"affine_map<{space}(h, n, d)>"]
-        out_map = f"affine_map<{space}(h, m, n)>"
-        if self.contraction == "batch_matmul":
-            body.append(f"%s0 = linalg.batch_matmul ins(%q, %k : {q_type}, {k_type}) "
-                        f"outs(%zeros : {s_type}) -> {s_type}")
-        elif self.contraction == "contract":
-            body.append(f"%s0 = linalg.contract indexing_maps = [{', '.join([*maps, out_map])}] "
-                        f"ins(%q, %k : {q_type}, {k_type}) outs(%zeros : {s_type}) -> {s_type}")
-        else:
-            operands, types = ["%q", "%k"], [q_type, k_type]
-            if self.contraction == "key first":
-                operands, types, maps = operands[::-1], types[::-1], maps[::-1]
-            body.append(
-                f"%s0 = linalg.generic {{indexing_maps = [{', '.join([*maps, out_map])}], "
-                'iterator_types = ["parallel", "parallel", "parallel", "reduction"]} '
-                f"ins({', '.join(operands)} : {', '.join(types)}) outs(%zeros : {s_type}) {{\n"
-                f"  ^bb0(%x: {t}, %y: {t}, %acc: {t}):\n    %p = arith.mul{f} %x, %y : {t}\n"
-                f"    %u = arith.add{f} %p, %acc : {t}\n    linalg.yield %u : {t}\n  }} -> {s_type}")
-        scores, current = "%s0", s_type
-        if "expand" in self.move:
-            expanded = tensor([2, 3, size(m), size(n)])
-            sizes = f"2, 3, {'%m' if self.dynamic else m}, {'%n' if self.dynamic else n}"
-            body.append(f"%s1 = tensor.expand_shape {scores} [[0, 1], [2], [3]] "
-                        f"output_shape [{sizes}] : {current} into {expanded}")
-            scores, current = "%s1", expanded
-        if self.move == "cast":
-            cast = f"tensor<{H}x?x?x{t}>"
-            body += [f"%s1 = tensor.cast {scores} : {current} to {cast}",
-                     f"%s2 = tensor.cast %s1 : {cast} to {current}"]
-            scores = "%s2"
-        order = ["%n", "%m"] if "transpose" in self.move else ["%m", "%n"]
-        body.append(f"%re = tensor.empty({dyn(*order)}) : {r_type}")
-        if "transpose" in self.move:
-            last = len(shape)
-            permutation = [*range(last - 2), last - 1, last - 2]
-            body += [f"%te = tensor.empty({dyn(*order)}) : {r_type}",
-                     f"%s3 = linalg.transpose ins({scores} : {current}) outs(%te : {r_type}) "
-                     f"permutation = {permutation}"]
-            scores = "%s3"
-        dims = [f"d{i}" for i in range(len(shape))]
-        head = f"affine_map<({', '.join(dims)}) -> "
-        identity = head + f"({', '.join(dims)})>"
-        if self.bias == "unit map":
-            b_map = head + f"({', '.join(['0', *dims[1:]])})>"
-        else:
-            b_map = head + f"({', '.join(dims[i] for i in self.bias_dims)})>"
-        if self.add == "linalg.add":
-            body.append(f"%r = linalg.add ins({scores}, %b : {r_type}, {b_type}) "
-                        f"outs(%re : {r_type}) -> {r_type}")
-        elif self.add == "arith":
-            body.append(f"%r = arith.add{f} {scores}, %b : {r_type}")
-        else:
-            lines = {
-                "generic": [f"%v = arith.add{f} %s, %w : {t}"],
-                "generic swapped": [f"%v = arith.add{f} %w, %s : {t}"],
-                "in place": [f"%v = arith.add{f} %w, %s : {t}"],
-                "two adds": [f"%a = arith.add{f} %s, %w : {t}", f"%v = arith.add{f} %w, %a : {t}"],
-                "scaled bias": [f"%c = arith.constant {'3' if t == 'i32' else '3.0'} : {t}",
-                                f"%a = arith.mul{f} %w, %c : {t}", f"%v = arith.add{f} %s, %a : {t}"],
-                "later work": [f"%a = arith.add{f} %s, %w : {t}", f"%v = arith.add{f} %a, %a : {t}"],
-            }[self.add]
-            loops = ", ".join(['"parallel"'] * len(shape))
-            if self.add == "in place":
-                ins, in_types, in_maps = "%b", b_type, [b_map]
-                arguments, outs = f"%w: {t}, %s: {t}", scores
+            written = 1.0 / factor if divide else factor
+            other = p.splat(value.dims, written) if static and self.chance(0.5) else p.filled(value.dims, written)
+            if op == "arith":
+                name = p.emit(f"arith.{verb}f {value.name}, {other}{flags} : {kind}")
             else:
-                ins, in_types, in_maps = f"%b, {scores}", f"{b_type}, {r_type}", [b_map, identity]
-                arguments, outs = f"%w: {t}, %s: {t}, %o: {t}", "%re"
-            inner = "\n    ".join([*lines, f"linalg.yield %v : {t}"])
-            body.append(
-                f"%r = linalg.generic {{indexing_maps = [{', '.join([*in_maps, identity])}], "
-                f"iterator_types = [{loops}]}} ins({ins} : {in_types}) outs({outs} : {r_type}) {{\n"
-                f"  ^bb0({arguments}):\n    {inner}\n  }} -> {r_type}")
-        body.append(f"bufferization.materialize_in_destination %r in restrict writable %ob "
-                    f": ({r_type}, {buffer(r_type)}) -> ()")
-        text = "\n  ".join(body)
-        return (f"func.func @{self.name}(%qb: {buffer(q_type)}, %kb: {buffer(k_type)}, "
-                f"%bb: {buffer(b_type)}, %ob: {buffer(r_type)}) "
-                f"attributes {{llvm.emit_c_interface}} {{\n  {text}\n  return\n}}\n")
+                head = f"linalg.{verb}" if op == "named" else (
+                    f"linalg.elementwise kind=#linalg.elementwise_kind<{verb}>")
+                name = p.emit(f"{head} ins({value.name}, {other} : {kind}, {kind}) "
+                              f"outs({p.empty(value.dims)} : {kind}) -> {kind}")
+        return Value(name, value.dims, *self.scaled_data(value, factor))
 
-    def run(self, module):
-        """The error of one execution, over its tolerance; checks the inputs."""
-        out = np.zeros(self.shape, TYPES[self.type])
-        before = [x.copy() for x in (self.q, self.k, self.b)]
-        module.call(self.name, self.q, self.k, self.b, out)
-        for old, new in zip(before, (self.q, self.k, self.b)):
-            if not np.array_equal(old, new):
-                return np.inf  # an input was overwritten
-        expected, bound = self.oracle()
+    # -- contraction ----------------------------------------------------------
+
+    def contract(self):
+        """Scores, with everything that stands before them."""
+        p, t = self.p, self.p.element
+        dynamic = self.form("sizes", self.pick("static", "dynamic")) == "dynamic"
+        size = lambda: int(self.rng.integers(1, 20))
+        m, n, d = Dim(size(), dynamic), Dim(size(), dynamic), Dim(size(), dynamic and self.chance(0.2))
+        batch = self.pick([], [Dim(6)], [Dim(2), Dim(3)])
+        self.form("batch dimensions", len(batch))
+        form = self.form("contraction", self.pick(
+            *{0: ["matmul", "matmul maps", "generic", "contract", "vecmat", "matvec"],
+              1: ["batch_matmul", "batch_matmul maps", "generic", "contract", "generic key first"],
+              2: ["generic", "contract", "generic key first"]}[len(batch)]))
+        named = "generic" not in form and form != "contract"
+        q_dims, k_dims, out_dims = [*batch, m, d], [*batch, d, n], [*batch, m, n]
+        if form == "vecmat":
+            q_dims, out_dims = [d], [n]
+        if form == "matvec":
+            k_dims, out_dims = [d], [m]
+        if "maps" in form:
+            k_dims = [*batch, n, d]
+        if not named:
+            layout = self.form("layout", self.pick("heads first", "sequence first", "any"))
+            q_dims, k_dims = [*batch, m, d], [*batch, n, d]
+            if layout == "sequence first" and batch:
+                q_dims, k_dims = [*batch[:-1], m, batch[-1], d], [*batch[:-1], n, batch[-1], d]
+            elif layout == "any":
+                shuffle = lambda dims: [dims[i] for i in self.rng.permutation(len(dims))]
+                q_dims, k_dims, out_dims = shuffle(q_dims), shuffle(k_dims), shuffle(out_dims)
+        p.rounds += d.size
+
+        place = "none"
+        if p.is_float:
+            place = self.pick("none", "query", "key", "key before transpose", "roots on both", "scores", "scores",
+                              "after bias", "in the add", "after the add in one body", "query and scores")
+            if form in ("vecmat", "matvec") and "transpose" in place:
+                place = "key"
+        self.place = self.form("scale", place)
+        self.factor = self.draw_factor()
+        if place in ("key before transpose",) or (named and len(k_dims) > 1 and self.chance(0.3)):
+            # The key is stored the other way and transposed.
+            stored = [*k_dims[:-2], k_dims[-1], k_dims[-2]]
+            k = p.argument(stored, self.draw(stored))
+            if place == "key before transpose":
+                k = self.scale(k, self.factor)
+            rank = len(k_dims)
+            k = p.transpose(k, [*range(rank - 2), rank - 1, rank - 2])
+        elif self.form("key", "constant" if not dynamic and not d.dynamic and self.chance(0.1) else "argument") == "constant":
+            k = p.constant(k_dims, self.draw(k_dims))
+        else:
+            k = p.argument(k_dims, self.draw(k_dims))
+        q = p.argument(q_dims, self.draw(q_dims))
+        # A size that no argument before named.
+        if self.chance(0.3) and p.is_float:
+            self.form("query", "computed")
+            name = p.generic(q.dims, [(q.name, p.tensor(q.dims), q.dims)],
+                             [f"%y = arith.addf %in0, %in0 : {t}", "%y"])
+            q = Value(name, q.dims, 2 * q.data, 2 * q.magnitude)
+        if place in ("query", "query and scores"):
+            q = self.scale(q, self.factor)
+        if place == "key":
+            k = self.scale(k, self.factor)
+        if place == "roots on both":
+            root = p.round(abs(self.factor) ** 0.5)
+            q, k = self.scale(q, root), self.scale(k, root)
+        scores = self.contraction(form, q, k, out_dims, batch, (m, n, d))
+        if place in ("scores", "query and scores"):
+            scores = self.scale(scores, self.factor)
+        return scores
+
+    def contraction(self, form, q, k, out_dims, batch, mnd):
+        p, t = self.p, self.p.element
+        m, n, d = mnd
+        loops = [x for x in [*batch, m, n, d] if x in q.dims or x in k.dims]
+        axes = {dim: "abcdefgh"[i] for i, dim in enumerate(loops)}
+        sub = lambda dims: "".join(axes[x] for x in dims)
+        formula = f"{sub(q.dims)},{sub(k.dims)}->{sub(out_dims)}"
+        data = np.einsum(formula, q.data, k.data)
+        magnitude = np.einsum(formula, q.magnitude, k.magnitude)
+        zero = self.form("zero", self.pick("fill", "negative zero", "constant", "generic"))
+        kind = p.tensor(out_dims)
+        static = not any(x.dynamic for x in out_dims)
+        if zero == "constant" and static:
+            zeros = p.splat(out_dims, 0)
+        elif zero == "negative zero" and p.is_float:
+            zeros = p.filled(out_dims, -0.0)
+        elif zero == "generic":
+            c = p.emit(f"arith.constant {p.number(0)} : {t}")
+            zeros = p.generic(out_dims, [(c, t, [])], ["%in0"])
+        else:
+            zeros = p.filled(out_dims, 0)
+        if self.chance(0.05):
+            self.forms.append("contraction onto a bias")
+            start = p.argument(out_dims, self.draw(out_dims))
+            zeros, data, magnitude = start.name, data + start.data, magnitude + start.magnitude
+        q_map, k_map, out_map = (p.map(x, loops) for x in (q.dims, k.dims, out_dims))
+        operands = [(q.name, p.tensor(q.dims), q_map, q.dims), (k.name, p.tensor(k.dims), k_map, k.dims)]
+        if "first" in form:
+            operands.reverse()
+        ins = f"ins({operands[0][0]}, {operands[1][0]} : {operands[0][1]}, {operands[1][1]})"
+        outs = f"outs({zeros} : {kind}) -> {kind}"
+        maps = f"[{operands[0][2]}, {operands[1][2]}, {out_map}]"
+        if "generic" in form:
+            sides = ["%acc", "%x"] if self.chance(0.5) else ["%x", "%acc"]
+            flags = self.pick("", "", " fastmath<reassoc,contract>") if p.is_float else ""
+            iterators = ", ".join('"reduction"' if x is d else '"parallel"' for x in loops)
+            name = p.emit(
+                f"linalg.generic {{indexing_maps = {maps}, iterator_types = [{iterators}]}} {ins} outs({zeros} : {kind}) {{\n"
+                f"    ^bb0(%l: {t}, %r: {t}, %acc: {t}):\n      %x = arith.mul{p.f} %l, %r{flags} : {t}\n"
+                f"      %y = arith.add{p.f} {', '.join(sides)}{flags} : {t}\n      linalg.yield %y : {t}\n  }} -> {kind}")
+        elif form == "contract":
+            name = p.emit(f"linalg.contract indexing_maps = {maps} {ins} {outs}")
+        elif "maps" in form:
+            name = p.emit(f"linalg.{form.split()[0]} indexing_maps = {maps} {ins} {outs}")
+        else:
+            name = p.emit(f"linalg.{form} {ins} {outs}")
+        return Value(name, list(out_dims), data, magnitude)
+
+    # -- moves, bias, mask ----------------------------------------------------
+
+    def move(self, scores):
+        p = self.p
+        moves = ["none", "none", "cast"]
+        leading = scores.dims[0]
+        if len(scores.dims) == 3 and not leading.dynamic and leading.size == 6:
+            moves += ["expand", "expand and transpose"]
+        if len(scores.dims) == 4 and not any(x.dynamic for x in scores.dims[:2]):
+            moves.append("collapse")
+        if len(scores.dims) >= 2:
+            moves.append("transpose")
+        move = self.form("move", self.pick(*moves))
+        if "expand" in move:
+            scores = p.expand(scores, 0, 2)
+        if move == "collapse":
+            scores = p.collapse(scores)
+        if move == "cast":
+            scores = p.cast(scores)
+        if "transpose" in move:
+            rank = len(scores.dims)
+            scores = p.transpose(scores, [*range(rank - 2), rank - 1, rank - 2])
+        return scores
+
+    def bias(self, dims):
+        """(value, its dims within `dims`, where None is a unit dimension)."""
+        p, t = self.p, self.p.element
+        kinds = ["full", "full", "row", "column", "unit map", "broadcast", "copy", "computed", "gather", "shared"]
+        if not any(x.dynamic for x in dims):
+            kinds.append("constant")
+        kind = self.form("bias", self.pick(*kinds))
+        if kind in ("full", "shared"):
+            value = p.argument(dims, self.draw(dims))
+            if kind == "shared":
+                p.output(value)
+            return value, list(dims)
+        if kind == "row":
+            return p.argument(dims[-1:], self.draw(dims[-1:])), list(dims[-1:])
+        if kind == "column":
+            return p.argument(dims[:-1], self.draw(dims[:-1])), list(dims[:-1])
+        if kind == "unit map":
+            unit = [None, *dims[1:]]
+            return p.argument([Dim(1), *dims[1:]], self.draw(unit)), unit
+        if kind == "constant":
+            return p.constant(dims, self.draw(dims)), list(dims)
+        if kind == "computed":
+            source = p.argument(dims, self.draw(dims))
+            name = p.generic(dims, [(source.name, p.tensor(dims), dims)],
+                             [f"%y = arith.add{p.f} %in0, %in0 : {t}", "%y"])
+            return Value(name, list(dims), 2 * source.data, 2 * source.magnitude), list(dims)
+        if kind == "gather":
+            rows = Dim(7)
+            table = p.argument([rows], self.draw([rows]))
+            ids = self.rng.integers(0, 7, [x.size for x in dims])
+            index = p.argument(dims, ids, "i32")
+            name = p.generic(dims, [(index.name, p.tensor(dims, "i32"), dims)],
+                             ["%i = arith.index_cast %in0 : i32 to index",
+                              f"%y = tensor.extract {table.name}[%i] : {p.tensor([rows])}", "%y"])
+            return Value(name, list(dims), table.data[ids], table.magnitude[ids]), list(dims)
+        row = p.argument(dims[-1:], self.draw(dims[-1:]))
+        shape = [x.size for x in dims]
+        if kind == "broadcast":
+            name = p.emit(f"linalg.broadcast ins({row.name} : {p.tensor(row.dims)}) outs({p.empty(dims)} : "
+                          f"{p.tensor(dims)}) dimensions = {list(range(len(dims) - 1))}")
+        else:
+            name = p.generic(dims, [(row.name, p.tensor(row.dims), row.dims)], ["%in0"])
+        data = np.broadcast_to(row.data, shape)
+        return Value(name, list(dims), data, np.abs(data)), list(dims)
+
+    def mask(self, dims):
+        p = self.p
+        kind = self.form("mask", self.pick("none", "none", "row", "-inf", "lowest") if p.is_float and p.element != "f16"
+                         else self.pick("none", "row"))
+        if kind == "none":
+            return None
+        over = list(dims[-1:]) if kind == "row" or self.chance(0.5) else list(dims)
+        data = self.draw(over)
+        if kind != "row":
+            hidden = self.rng.random(data.shape) < 0.3
+            data = np.where(hidden, -np.inf if kind == "-inf" else -1e30, 0.0)
+        return p.argument(over, data), over
+
+    # -- the add --------------------------------------------------------------
+
+    def added(self, scores, terms):
+        """Data and magnitude of the sum. Infinities need no tolerance."""
+        data, magnitude = scores.data, scores.magnitude
         with np.errstate(all="ignore"):
-            error = np.abs(out.astype(np.float64) - expected) / np.maximum(bound, 1e-300)
-        error = np.where(out == expected, 0.0, error)
-        return np.inf if np.isnan(error).any() else float(error.max(initial=0.0))
+            for value, dims in terms:
+                data = data + spread(value.data, dims, scores.dims)
+                finite = np.where(np.isfinite(value.magnitude), value.magnitude, 0.0)
+                magnitude = magnitude + spread(finite, dims, scores.dims)
+        return data, magnitude
+
+    def add(self, scores):
+        p, t, dims = self.p, self.p.element, scores.dims
+        kind = p.tensor(dims)
+        if self.chance(0.12):
+            self.form("bias", "none")
+            return scores
+        terms = [self.bias(dims)]
+        mask = self.mask(dims)
+        if mask and self.form("mask added", self.pick("to the bias", "with it")) == "to the bias":
+            # Bias and mask first, then the scores.
+            (b, b_dims), (k, k_dims) = terms[0], mask
+            name = p.generic(dims, [(b.name, p.tensor(b.dims), b_dims), (k.name, p.tensor(k.dims), k_dims)],
+                             [f"%y = arith.add{p.f} %in0, %in1 : {t}", "%y"])
+            zero = Value("", list(dims), np.zeros(scores.shape), np.zeros(scores.shape))
+            terms, mask = [(Value(name, list(dims), *self.added(zero, [*terms, mask])), list(dims))], None
+        if mask:
+            terms.append(mask)
+        first, first_dims = terms[0]
+        is_full = len(terms) == 1 and first_dims == list(dims)
+        place = self.place
+        options = ["generic", "generic swapped", "in place", "later work"]
+        if is_full and place not in ("in the add", "after the add in one body"):
+            options += ["linalg.add", "elementwise", "arith"] * 2
+            if len(dims) >= 2:
+                options.append("transposing name")
+        if place not in ("in the add", "after the add in one body", "after bias") and not mask:
+            options += ["reduction", "scores twice"]
+        op = self.form("add", self.pick(*options))
+        data, magnitude = self.added(scores, terms)
+        if op in ("linalg.add", "elementwise", "arith", "transposing name"):
+            pair = [scores.name, first.name] if self.chance(0.5) else [first.name, scores.name]
+            if op == "arith":
+                name = p.emit(f"arith.add{p.f} {', '.join(pair)} : {kind}")
+            elif op == "transposing name":
+                turned = [*dims[:-2], dims[-1], dims[-2]]
+                name = p.emit(
+                    f"linalg.elementwise kind=#linalg.elementwise_kind<add> indexing_maps = "
+                    f"[{p.map(dims, turned)}, {p.map(dims, turned)}, {p.map(turned, turned)}] "
+                    f"ins({', '.join(pair)} : {kind}, {kind}) outs({p.empty(turned)} : {p.tensor(turned)}) -> {p.tensor(turned)}")
+                return Value(name, turned, data.swapaxes(-1, -2), magnitude.swapaxes(-1, -2))
+            else:
+                head = "linalg.add" if op == "linalg.add" else "linalg.elementwise kind=#linalg.elementwise_kind<add>"
+                name = p.emit(f"{head} ins({', '.join(pair)} : {kind}, {kind}) outs({p.empty(dims)} : {kind}) -> {kind}")
+            return Value(name, dims, data, magnitude)
+        operands = [(value.name, p.tensor(value.dims), over) for value, over in terms]
+        place_of_scores = f"%in{len(terms)}"
+        if op == "reduction":
+            # A sum over the last dimension that starts at 0.
+            kept = dims[:-1]
+            name = p.generic(dims, [(scores.name, kind, dims)],
+                             [f"%y = arith.add{p.f} %in0, %out : {t}", "%y"], kept,
+                             p.filled(kept, 0), reduction=dims[-1:])
+            p.rounds += scores.shape[-1]
+            return Value(name, kept, scores.data.sum(-1), scores.magnitude.sum(-1))
+        outs = None
+        if op == "in place":
+            place_of_scores, outs = "%out", scores.name
+        else:
+            operands.append((scores.name, kind, dims))
+        body, current = [], place_of_scores
+        if place == "in the add":
+            operand, lines, number = self.factor_lines(self.factor, False)
+            if operand:
+                slot = len(operands)
+                operands.append(operand)
+                number, lines = (number.replace("%factor", f"%in{slot}"),
+                                 [line.replace("%factor", f"%in{slot}") for line in lines])
+            flags = " fastmath<reassoc>" if self.chance(0.5) else ""
+            body += [*lines, f"%sc = arith.mulf {current}, {number}{flags} : {t}"]
+            current = "%sc"
+            scores = Value("", dims, *self.scaled_data(scores, self.factor))
+            data, magnitude = self.added(scores, terms)
+        for i in range(len(terms)):
+            pair = [current, f"%in{i}"] if op != "generic swapped" else [f"%in{i}", current]
+            body.append(f"%s{i} = arith.add{p.f} {', '.join(pair)} : {t}")
+            current = f"%s{i}"
+        if op == "scores twice":
+            body.append(f"%w = arith.add{p.f} {current}, {place_of_scores} : {t}")
+            current = "%w"
+            data, magnitude = data + scores.data, magnitude + scores.magnitude
+        if op == "later work":
+            body.append(f"%w = arith.add{p.f} {current}, {current} : {t}")
+            current = "%w"
+            data, magnitude = 2 * data, 2 * magnitude
+        if place == "after the add in one body":
+            operand, lines, number = self.factor_lines(self.factor, False)
+            if operand:
+                slot = len(operands)
+                operands.append(operand)
+                number, lines = (number.replace("%factor", f"%in{slot}"),
+                                 [line.replace("%factor", f"%in{slot}") for line in lines])
+            flags = " fastmath<reassoc>" if self.chance(0.5) else ""
+            body += [*lines, f"%sc = arith.mulf {current}, {number}{flags} : {t}"]
+            current = "%sc"
+            data, magnitude = self.scaled_data(Value("", dims, data, magnitude), self.factor)
+        name = p.generic(dims, operands, [*body, current], outs=outs)
+        return Value(name, dims, data, magnitude)
+
+    def compose(self):
+        scores = self.move(self.contract())
+        if self.chance(0.06):
+            self.forms.append("user of the scores")
+            self.p.output(scores)
+        result = self.add(scores)
+        if self.place == "after bias":
+            result = self.scale(result, self.factor)
+        self.p.output(result)
+
+
+def opt(text, flags):
+    process = subprocess.run([_tool("relattn-opt"), *flags], input=text, text=True, capture_output=True)
+    if process.returncode:
+        raise RuntimeError(process.stderr)
+    return process
+
+
+def is_fixed_point(text, scale, fold):
+    """Whether a rewrite has nothing to do after itself, nor both after each
+    other, once each has had its turn."""
+    return all(opt(text, once).stdout == opt(text, [*once, *again]).stdout
+               for once, again in ([[scale], [scale]], [[fold], [fold]],
+                                   [[scale, fold] * 2, [scale, fold]]))
+
+
+def rewritten(text, flags):
+    """Names of the functions that each rewrite changed: (folded, scaled)."""
+    remarks = opt(text, [*flags, "--remarks-filter=relattn"])
+    find = lambda rewrite: set(re.findall(rf"\[Passed\] {rewrite} .*Function=(p\d+)", remarks.stderr))
+    return find("FoldBiasIntoScores"), find("RemoveScaling")
+
+
+def report(what, drawn, changed, forms, refused):
+    """Prints the shares; gives the forms that were or were not rewritten."""
+    print(f"{what}:")
+    wrong = []
+    for form in sorted(forms):
+        print(f"  {changed[form]:6d} of {drawn[form]:6d}: {form}{' (refused)' if form in refused else ''}")
+        if (changed[form] == 0) != (form in refused):
+            wrong.append(form)
+    return wrong
 
 
 def main():
@@ -218,36 +486,44 @@ def main():
     parser.add_argument("--programs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    drawn, folded, failed, worst, done = Counter(), Counter(), 0, 0.0, 0
+    drawn, folded, scaled = Counter(), Counter(), Counter()
+    failed, moving, worst, done = 0, 0, 0.0, 0
     while done < args.programs:
         rng = np.random.default_rng([args.seed, done])
+        chunk = done // 100
         count = min(100, args.programs - done)
-        programs = [Program(rng, f"p{i}") for i in range(count)]
-        text = "".join(p.function() for p in programs)
-        remarks = subprocess.run(
-            [_tool("relattn-opt"), "--relattn-fold-bias-into-scores", "--remarks-filter=relattn"],
-            input=text, text=True, capture_output=True, check=True)
-        hit = set(re.findall(r"\[Passed\] FoldBiasIntoScores .*Function=(p\d+)", remarks.stderr))
+        composers = [Composer(rng, f"p{i}") for i in range(count)]
+        text = "".join(c.p.function() for c in composers)
+        option = "=allow-reassociation" if chunk % 2 else ""
+        flags = [f"--relattn-remove-scaling{option}", "--relattn-fold-bias-into-scores"]
+        if not is_fixed_point(text, *flags[:2]):
+            moving += 1
+            print(f"seed {args.seed} chunk {done}: a second run changes the module")
+        if chunk % 4 >= 2:
+            flags = [*reversed(flags), flags[0]]
+        hits = rewritten(text, flags)
         plain = Module(text, optimize="-O1")
-        fused = Module(text, ("--relattn-fold-bias-into-scores", "--relattn-to-cpu"), optimize="-O1")
-        for program in programs:
-            drawn.update(program.forms)
-            folded.update(program.forms if program.name in hit else [])
-            errors = program.run(plain), program.run(fused)
+        changed = Module(text, (*flags, "--relattn-to-cpu"), optimize="-O1")
+        for c in composers:
+            drawn.update(c.forms)
+            folded.update(c.forms if c.p.name in hits[0] else [])
+            scaled.update(c.forms if c.p.name in hits[1] else [])
+            errors = c.p.run(plain), c.p.run(changed)
             worst = max(worst, *errors)
             if max(errors) > 1:
                 failed += 1
-                print(f"seed {args.seed} chunk {done} {program.name}: before {errors[0]:.3g}, "
-                      f"after {errors[1]:.3g} of the tolerance: {', '.join(program.forms)}")
+                print(f"seed {args.seed} chunk {done} {c.p.name}: before {errors[0]:.3g}, "
+                      f"after {errors[1]:.3g} of the tolerance: {', '.join(c.forms)}")
         done += count
-    for form in sorted(drawn):
-        print(f"  {folded[form]:5d} of {drawn[form]:5d} folded: {form}")
-    never = [form for form in drawn if not folded[form]]
-    if never:
-        print("never folded:", ", ".join(never))
+    about_scale = [f for f in drawn if f.startswith(("scale", "factor", "by "))]
+    others = [f for f in drawn if f not in about_scale]
+    wrong = report("biases folded", drawn, folded, others, REFUSED_FOLD)
+    wrong += report("scales moved", drawn, scaled, about_scale, REFUSED_SCALE)
+    if wrong:
+        print("never rewritten, or rewritten against the rule:", ", ".join(wrong))
     print(f"worst error / tolerance: {worst:.3f}")
     print(f"{done - failed} passed, {failed} failed")
-    return bool(failed or never)
+    return bool(failed or moving or wrong)
 
 
 if __name__ == "__main__":
