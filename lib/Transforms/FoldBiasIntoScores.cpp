@@ -46,6 +46,8 @@ struct FoldPlan {
   /// transposes after them (as a map to the operand before the transposes).
   SmallVector<Operation *> reshapes;
   AffineMap biasMap;
+  /// Whether there is nothing in the accumulator yet.
+  bool startsAtZero = true;
   /// The operand that is the new accumulator as it is, or null.
   OpOperand *direct = nullptr;
 };
@@ -134,13 +136,35 @@ static bool addsToReduction(LinalgOp op, const FoldPlan &plan) {
          });
 }
 
+/// The guards on the contraction itself.
+static Refusal checkContraction(const ScoresTrace &trace, OpOperand &scores) {
+  if (Refusal refusal = checkTrace(trace, scores); !refusal.empty())
+    return refusal;
+  // What stands in an initial accumulator made for this contraction alone is
+  // added to the bias, in the pass that the add took.
+  LinalgOp contraction = trace.getContraction();
+  if (!startsAtZero(contraction) &&
+      !isFreshWithOneUse(contraction.getDpsInits()[0]))
+    return "the contraction does not start at zero";
+  // f16: -65504 plus a negative product is -inf, where the rounded sum of
+  // products plus the bias is not.
+  Type element = getElementTypeOrSelf(trace.getResult().getType());
+  if (isa<FloatType>(element) && element.getIntOrFloatBitWidth() < 32)
+    return "the accumulator is narrower than f32";
+  return {};
+}
+
 /// Plans to fold what `op` adds to `scores`, or says why not.
 static std::optional<FoldPlan> planFold(LinalgOp op, OpOperand &scores,
                                         Refusal &refusal) {
   std::optional<ScoresTrace> trace = traceScores(scores.get());
-  if (!trace)
-    return std::nullopt;
   BlockArgument argument = op.getMatchingBlockArgument(&scores);
+  if (!trace) {
+    if (isConvertedScores(scores.get()) &&
+        !followAdditions(argument).additions.empty())
+      refusal = "the scores are converted before the add";
+    return std::nullopt;
+  }
   FoldPlan plan{&scores, *trace, followAdditions(argument), {}, {}, {}};
   if (plan.chain.additions.empty()) {
     // Converted first, then added: the add is in another type.
@@ -156,23 +180,9 @@ static std::optional<FoldPlan> planFold(LinalgOp op, OpOperand &scores,
   if (linalg::isaContractionOpInterface(op))
     return std::nullopt;
 
-  if (!op.hasPureTensorSemantics()) {
-    refusal = "the add is not on tensors alone";
+  plan.startsAtZero = startsAtZero(plan.trace.getContraction());
+  if (refusal = checkContraction(plan.trace, scores); !refusal.empty())
     return std::nullopt;
-  }
-  if (refusal = checkTrace(plan.trace, scores); !refusal.empty())
-    return std::nullopt;
-  if (!startsAtZero(plan.trace.getContraction())) {
-    refusal = "the contraction does not start at zero";
-    return std::nullopt;
-  }
-  // f16: -65504 plus a negative product is -inf, where the rounded sum of
-  // products plus the bias is not.
-  Type element = getElementTypeOrSelf(plan.trace.getResult().getType());
-  if (isa<FloatType>(element) && element.getIntOrFloatBitWidth() < 32) {
-    refusal = "the accumulator is narrower than f32";
-    return std::nullopt;
-  }
   AffineMap map = op.getMatchingIndexingMap(&scores);
   if (!map.isPermutation()) {
     refusal = "the add broadcasts or repeats the scores";
@@ -202,7 +212,7 @@ static std::optional<FoldPlan> planFold(LinalgOp op, OpOperand &scores,
 
   // The bias as it is.
   auto leaf = dyn_cast<BlockArgument>(plan.chain.leaves.front());
-  if (plan.chain.leaves.size() == 1 && leaf &&
+  if (plan.startsAtZero && plan.chain.leaves.size() == 1 && leaf &&
       leaf.getOwner() == op.getBlock()) {
     OpOperand &operand = op->getOpOperand(leaf.getArgNumber());
     if (op.getMatchingIndexingMap(&operand) == plan.biasMap &&
@@ -227,6 +237,25 @@ static std::optional<FoldPlan> planFold(LinalgOp op, Refusal &refusal) {
   return std::nullopt;
 }
 
+/// The operand of an addition of tensors that is scores to fold into, or null;
+/// then the reason, if an operand is scores at all.
+static OpOperand *findTensorScores(Operation *addition, Refusal &refusal) {
+  for (OpOperand &operand : addition->getOpOperands()) {
+    std::optional<ScoresTrace> trace = traceScores(operand.get());
+    if (!trace) {
+      if (refusal.empty() && isConvertedScores(operand.get()))
+        refusal = "the scores are converted before the add";
+      continue;
+    }
+    Refusal why = checkContraction(*trace, operand);
+    if (why.empty())
+      return &operand;
+    if (refusal.empty())
+      refusal = why;
+  }
+  return nullptr;
+}
+
 //===----------------------------------------------------------------------===//
 // Rewrite
 //===----------------------------------------------------------------------===//
@@ -238,9 +267,9 @@ static Value createDestination(RewriterBase &rewriter, LinalgOp op,
   Location loc = op.getLoc();
   if (plan.trace.moves.empty()) {
     Value zeros = plan.trace.getContraction().getDpsInits()[0];
-    if (auto fill = zeros.getDefiningOp<linalg::FillOp>())
-      if (fill.output().getType() == type)
-        return fill.output();
+    auto fill = zeros.getDefiningOp<linalg::FillOp>();
+    if (fill && plan.startsAtZero && fill.output().getType() == type)
+      return fill.output();
     return tensor::EmptyOp::create(rewriter, loc,
                                    tensor::getMixedSizes(rewriter, loc, zeros),
                                    type.getElementType());
@@ -259,8 +288,8 @@ static Value createDestination(RewriterBase &rewriter, LinalgOp op,
   return tensor::EmptyOp::create(rewriter, loc, sizes, type.getElementType());
 }
 
-/// A generic that computes the sum of the leaves in the layout of the scores
-/// before the transposes.
+/// A generic that computes the sum of the leaves, and of what the accumulator
+/// starts from, in the layout of the scores before the transposes.
 static Value createBias(RewriterBase &rewriter, LinalgOp op,
                         const FoldPlan &plan) {
   Value before = plan.scores->get();
@@ -288,6 +317,11 @@ static Value createBias(RewriterBase &rewriter, LinalgOp op,
     maps.push_back(op.getMatchingIndexingMap(&operand));
     arguments.push_back(argument);
   }
+  if (!plan.startsAtZero) {
+    inputs.push_back(replayMoves(rewriter, plan.reshapes,
+                                 plan.trace.getContraction().getDpsInits()[0]));
+    maps.push_back(plan.biasMap);
+  }
   maps.push_back(plan.biasMap);
   SmallVector<utils::IteratorType> iterators(op.getNumLoops(),
                                              utils::IteratorType::parallel);
@@ -295,11 +329,11 @@ static Value createBias(RewriterBase &rewriter, LinalgOp op,
       rewriter, op.getLoc(), destination.getType(), inputs, destination, maps,
       iterators, [&](OpBuilder &b, Location loc, ValueRange args) {
         IRMapping mapping;
-        for (auto [argument, arg] : llvm::zip(arguments, args))
+        for (auto [argument, arg] : llvm::zip_first(arguments, args))
           mapping.map(argument, arg);
         for (Operation *needed : plan.slice)
           b.clone(*needed, mapping);
-        Value sum;
+        Value sum = plan.startsAtZero ? Value() : args[inputs.size() - 1];
         for (Value leaf : plan.chain.leaves) {
           Value value = mapping.lookupOrDefault(leaf);
           if (!sum)
@@ -433,21 +467,19 @@ struct FoldAddIntoContraction : public OpInterfaceRewritePattern<LinalgOp> {
 /// Before:  %r = arith.addf %s, %bias : tensor<8x4x6xf32>
 /// After:   %r = linalg.generic ins(%s, %bias) { arith.addf }
 /// so that the pattern above sees it.
-/// Not applied when neither operand comes from a contraction.
+/// Not applied when neither operand is scores that may be folded into.
 template <typename AddOp>
 struct GeneralizeTensorAdd : public OpRewritePattern<AddOp> {
   using OpRewritePattern<AddOp>::OpRewritePattern;
   LogicalResult matchAndRewrite(AddOp op,
                                 PatternRewriter &rewriter) const override {
     auto type = dyn_cast<RankedTensorType>(op.getType());
-    auto isCandidate = [](Value value) {
-      std::optional<ScoresTrace> trace = traceScores(value);
-      return trace && value.hasOneUse() && startsAtZero(trace->contraction);
-    };
-    if (!type || (!isCandidate(op.getLhs()) && !isCandidate(op.getRhs())))
-      return rewriter.notifyMatchFailure(op, "expected scores on tensors");
+    Refusal refusal;
+    OpOperand *scores = type ? findTensorScores(op, refusal) : nullptr;
+    if (!scores)
+      return rewriter.notifyMatchFailure(op, refusal);
     // The bias, not the scores, gives the sizes: they must outlive the latter.
-    Value sized = isCandidate(op.getLhs()) ? op.getRhs() : op.getLhs();
+    Value sized = op->getOperand(1 - scores->getOperandNumber());
     Value empty = tensor::EmptyOp::create(
         rewriter, op.getLoc(),
         tensor::getMixedSizes(rewriter, op.getLoc(), sized),
@@ -491,9 +523,14 @@ struct FoldBiasIntoScores
     });
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
-    getOperation()->walk([&](LinalgOp op) {
+    getOperation()->walk([&](Operation *op) {
       Refusal refusal;
-      if (planFold(op, refusal) || refusal.empty())
+      if (auto linalgOp = dyn_cast<LinalgOp>(op))
+        (void)planFold(linalgOp, refusal);
+      else if (isa<arith::AddFOp, arith::AddIOp>(op) &&
+               isa<RankedTensorType>(op->getResult(0).getType()))
+        (void)findTensorScores(op, refusal);
+      if (refusal.empty())
         return;
       ++numRefused;
       emitMissedRemark(op, kRewrite, refusal);

@@ -175,12 +175,27 @@ static bool isScaleAlone(Operation *op, const ScoresPlan &plan) {
              [](Operation &inner) { return isMemoryEffectFree(&inner); });
 }
 
+/// Whether `op` multiplies `operand` by one number first.
+static bool scalesOperand(Operation *op, OpOperand &operand) {
+  auto linalgOp = dyn_cast<LinalgOp>(op);
+  if (!linalgOp)
+    return matchScale(op, operand.getOperandNumber(), nullptr, false)
+        .has_value();
+  BlockArgument argument = linalgOp.getMatchingBlockArgument(&operand);
+  return matchProduct(followAdditions(argument).getResult(argument), linalgOp,
+                      false)
+      .has_value();
+}
+
 static std::optional<ScoresPlan> planScores(Operation *op, OpOperand &scores,
                                             bool allowReassociation,
                                             Refusal &refusal) {
   std::optional<ScoresTrace> trace = traceScores(scores.get());
-  if (!trace)
+  if (!trace) {
+    if (isConvertedScores(scores.get()) && scalesOperand(op, scores))
+      refusal = "the scores are converted before the scale";
     return std::nullopt;
+  }
   ScoresPlan plan{&scores, *trace, {}, op, {}, {}, {}};
   auto linalgOp = dyn_cast<LinalgOp>(op);
   if (linalgOp) {
@@ -211,10 +226,6 @@ static std::optional<ScoresPlan> planScores(Operation *op, OpOperand &scores,
   }
 
   bool isAlone = isScaleAlone(op, plan);
-  if (linalgOp && !linalgOp.hasPureTensorSemantics()) {
-    refusal = "the scale is not on tensors alone";
-    return std::nullopt;
-  }
   // The body of a named op is its name's, not its own.
   if (!isAlone && !isa<linalg::GenericOp>(op)) {
     refusal = "the named op does more than scale";
@@ -385,8 +396,7 @@ static std::optional<OperandScale> findOperandScale(OpOperand &operand,
 
 static std::optional<OperandsPlan>
 planOperands(LinalgOp contraction, bool allowReassociation, Refusal &refusal) {
-  if (!isFloatContraction(contraction) || contraction.getNumDpsInputs() != 2 ||
-      !contraction.hasPureTensorSemantics())
+  if (!isFloatContraction(contraction) || contraction.getNumDpsInputs() != 2)
     return std::nullopt;
   OpOperand *operands[] = {contraction.getDpsInputOperand(0),
                            contraction.getDpsInputOperand(1)};

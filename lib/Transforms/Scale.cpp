@@ -122,9 +122,7 @@ static std::optional<ScaleOp> matchLinalgScaleOp(LinalgOp op,
 std::optional<ScaleOp> relattn::matchScaleOp(Operation *op,
                                              bool allowReassociation) {
   if (auto linalgOp = dyn_cast_or_null<LinalgOp>(op))
-    return linalgOp.hasPureTensorSemantics()
-               ? matchLinalgScaleOp(linalgOp, allowReassociation)
-               : std::nullopt;
+    return matchLinalgScaleOp(linalgOp, allowReassociation);
   if (!isa_and_nonnull<arith::MulFOp, arith::DivFOp>(op) ||
       !isa<RankedTensorType>(op->getResult(0).getType()))
     return std::nullopt;
@@ -267,8 +265,7 @@ ScaleSite relattn::findScaleSite(OpOperand &use, const Scale &scale,
     if (!op || !tensor.hasOneUse() || !scale.constant)
       return {Kind::NewOp, current};
     if (auto fill = dyn_cast<linalg::FillOp>(op))
-      if (fill.hasPureTensorSemantics() &&
-          fill.value().getType() == getElementTypeOrSelf(tensor))
+      if (fill.value().getType() == getElementTypeOrSelf(tensor))
         return {Kind::Fill, &fill->getOpOperand(0)};
     if (std::optional<ScaleOp> inner = matchScaleOp(op, allowReassociation);
         inner && inner->scale.constant && scale.mayMergeWith(inner->scale))
@@ -278,7 +275,7 @@ ScaleSite relattn::findScaleSite(OpOperand &use, const Scale &scale,
       continue;
     }
     auto linalgOp = dyn_cast<LinalgOp>(op);
-    if (!linalgOp || !linalgOp.hasPureTensorSemantics())
+    if (!linalgOp)
       return {Kind::NewOp, current};
     if (linalg::isaContractionOpInterface(linalgOp)) {
       OpOperand *weight = getConstantWeight(linalgOp, scale);

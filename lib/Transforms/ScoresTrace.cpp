@@ -17,6 +17,7 @@
 
 using namespace mlir;
 using namespace mlir::relattn;
+using linalg::LinalgOp;
 
 //===----------------------------------------------------------------------===//
 // The trace
@@ -30,6 +31,12 @@ static bool isRealContraction(linalg::LinalgOp op) {
   Type element = getElementTypeOrSelf(op->getResult(0).getType());
   return isa<FloatType>(element) ||
          (element.isSignlessInteger() && !element.isInteger(1));
+}
+
+/// A move of the layout; what it moves is its first operand.
+static bool isMove(Operation *op) {
+  return isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                         tensor::CastOp, linalg::TransposeOp>(op);
 }
 
 bool relattn::isFloatContraction(linalg::LinalgOp op) {
@@ -47,16 +54,30 @@ std::optional<ScoresTrace> relattn::traceScores(Value value) {
         return trace;
       }
     }
-    if (auto transpose = dyn_cast<linalg::TransposeOp>(op))
-      value = transpose.getInput();
-    else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                 tensor::CastOp>(op))
-      value = op->getOperand(0);
-    else
+    if (!isMove(op))
       return std::nullopt;
+    value = op->getOperand(0);
     trace.moves.push_back(op);
   }
   return std::nullopt;
+}
+
+bool relattn::isConvertedScores(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (isMove(op))
+    op = op->getOperand(0).getDefiningOp();
+  if (auto linalgOp = dyn_cast_or_null<LinalgOp>(op)) {
+    auto yield =
+        dyn_cast<linalg::YieldOp>(linalgOp.getBlock()->getTerminator());
+    op = yield ? yield.getOperand(0).getDefiningOp() : nullptr;
+    if (!isa_and_nonnull<CastOpInterface>(op))
+      return false;
+    auto argument = dyn_cast<BlockArgument>(op->getOperand(0));
+    return argument && argument.getOwner() == linalgOp.getBlock() &&
+           traceScores(linalgOp->getOperand(argument.getArgNumber()));
+  }
+  return isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(op) &&
+         traceScores(op->getOperand(0));
 }
 
 bool relattn::startsAtZero(linalg::LinalgOp contraction) {
@@ -97,8 +118,6 @@ Refusal relattn::checkTrace(const ScoresTrace &trace, OpOperand &scores,
         return !move->getResult(0).hasOneUse();
       }))
     return "the product has another user";
-  if (!trace.getContraction().hasPureTensorSemantics())
-    return "the contraction is not on tensors alone";
   if (staysInBlock)
     return {};
   // The contraction moves down to the op. Into a loop it would run many times.

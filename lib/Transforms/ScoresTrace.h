@@ -35,8 +35,14 @@ struct ScoresTrace {
 };
 
 /// Follows `value` through tensor.expand_shape, collapse_shape, cast and
-/// linalg.transpose to a contraction (sums of products, of real numbers).
+/// linalg.transpose to a contraction (sums of products, of real numbers). It is
+/// on tensors alone, as is a linalg op that reads `value`: linalg's verifier
+/// allows no mixture with buffers.
 std::optional<ScoresTrace> traceScores(Value value);
+
+/// Whether `value` is a contraction's result in another element type, converted
+/// by an op of its own.
+bool isConvertedScores(Value value);
 
 /// Whether `op` sums products of floats.
 bool isFloatContraction(linalg::LinalgOp op);

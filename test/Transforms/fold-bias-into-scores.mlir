@@ -271,3 +271,153 @@ func.func @no_fold_if_named_op_transposes(%q: tensor<4x16xf32>, %k: tensor<16x6x
       ins(%scores, %bias : tensor<4x6xf32>, tensor<6x4xf32>) outs(%out : tensor<6x4xf32>) -> tensor<6x4xf32>
   return %r : tensor<6x4xf32>
 }
+
+// -----
+
+// Bias and mask in ops of their own: both are in the accumulator.
+// CHECK-LABEL: func @bias_then_mask
+// CHECK: %[[B:.*]] = linalg.generic {{.*}} ins(%arg2 : tensor<4x6xf32>)
+// CHECK: %[[BM:.*]] = linalg.generic {{.*}} ins(%arg3, %[[B]] : tensor<6xf32>, tensor<4x6xf32>)
+// CHECK:   arith.addf
+// CHECK: linalg.matmul {{.*}} outs(%[[BM]]
+// CHECK-NEXT: return
+func.func @bias_then_mask(%q: tensor<4x16xf32>, %k: tensor<16x6xf32>, %bias: tensor<4x6xf32>, %mask: tensor<6xf32>) -> tensor<4x6xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %scores = linalg.matmul ins(%q, %k : tensor<4x16xf32>, tensor<16x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %s = arith.addf %scores, %bias : tensor<4x6xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%s, %mask : tensor<4x6xf32>, tensor<6xf32>) outs(%empty : tensor<4x6xf32>) {
+  ^bb0(%in: f32, %m: f32, %o: f32):
+    %0 = arith.addf %in, %m : f32
+    linalg.yield %0 : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+// Casts around the accumulator: its additions, not the casts, lose the flags.
+// CHECK-LABEL: func @flags_behind_casts
+// CHECK: arith.addf %{{.*}}, %{{.*}} : f64
+// CHECK: arith.truncf
+func.func @flags_behind_casts(%q: tensor<4x16xf32>, %k: tensor<16x6xf32>, %bias: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %scores = linalg.generic {indexing_maps = [affine_map<(m, n, d) -> (m, d)>, affine_map<(m, n, d) -> (d, n)>, affine_map<(m, n, d) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]} ins(%q, %k : tensor<4x16xf32>, tensor<16x6xf32>) outs(%zeros : tensor<4x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %p = arith.mulf %a, %b : f32
+    %w = arith.extf %acc : f32 to f64
+    %x = arith.extf %p : f32 to f64
+    %s = arith.addf %w, %x fastmath<nnan,ninf,nsz> : f64
+    %t = arith.truncf %s : f64 to f32
+    linalg.yield %t : f32
+  } -> tensor<4x6xf32>
+  %r = arith.addf %scores, %bias : tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_fold_with_side_effects
+// CHECK: linalg.matmul
+// CHECK: memref.load
+// CHECK: memref.store
+// REMARK: Function=no_fold_with_side_effects | Reason="the bias is computed with side effects"
+func.func @no_fold_with_side_effects(%q: tensor<4x16xf32>, %k: tensor<16x6xf32>, %counter: memref<f32>) -> tensor<4x6xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %empty = tensor.empty() : tensor<4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %scores = linalg.matmul ins(%q, %k : tensor<4x16xf32>, tensor<16x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%scores : tensor<4x6xf32>) outs(%empty : tensor<4x6xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    %n = memref.load %counter[] : memref<f32>
+    %next = arith.addf %n, %one : f32
+    memref.store %next, %counter[] : memref<f32>
+    %0 = arith.addf %in, %n : f32
+    linalg.yield %0 : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+// The rows are summed: no operand but the scores has all of the sizes.
+// CHECK-LABEL: func @no_fold_if_sizes_are_not_known
+// CHECK: arith.addf
+// REMARK: Function=no_fold_if_sizes_are_not_known | Reason="the sizes of the scores are not known before the contraction"
+func.func @no_fold_if_sizes_are_not_known(%q: tensor<?x16xf32>, %k: tensor<16x?xf32>, %zeros_init: tensor<?x?xf32>, %row: tensor<?xf32>, %sums: tensor<?xf32>, %m: index, %n: index) -> tensor<?xf32> {
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%zeros_init : tensor<?x?xf32>) -> tensor<?x?xf32>
+  %scores = linalg.matmul ins(%q, %k : tensor<?x16xf32>, tensor<16x?xf32>) outs(%zeros : tensor<?x?xf32>) -> tensor<?x?xf32>
+  %et = tensor.empty(%n, %m) : tensor<?x?xf32>
+  %t = linalg.transpose ins(%scores : tensor<?x?xf32>) outs(%et : tensor<?x?xf32>) permutation = [1, 0]
+  %r = linalg.generic {indexing_maps = [affine_map<(n, m) -> (n, m)>, affine_map<(n, m) -> (m)>, affine_map<(n, m) -> (n)>], iterator_types = ["parallel", "reduction"]}
+      ins(%t, %row : tensor<?x?xf32>, tensor<?xf32>) outs(%sums : tensor<?xf32>) {
+  ^bb0(%in: f32, %b: f32, %acc: f32):
+    %0 = arith.addf %in, %b : f32
+    %1 = arith.maximumf %0, %acc : f32
+    linalg.yield %1 : f32
+  } -> tensor<?xf32>
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_fold_of_a_collapse_of_unknown_sizes
+// CHECK: tensor.expand_shape
+// CHECK: tensor.collapse_shape
+// CHECK: arith.addf
+// REMARK: Function=no_fold_of_a_collapse_of_unknown_sizes | Reason="a reshape of unknown size cannot be undone"
+func.func @no_fold_of_a_collapse_of_unknown_sizes(%q: tensor<?x16xf32>, %k: tensor<16x?xf32>, %zeros_init: tensor<?x?xf32>, %bias: tensor<2x?xf32>, %half: index, %n: index) -> tensor<2x?xf32> {
+  %zero = arith.constant 0.0 : f32
+  %zeros = linalg.fill ins(%zero : f32) outs(%zeros_init : tensor<?x?xf32>) -> tensor<?x?xf32>
+  %scores = linalg.matmul ins(%q, %k : tensor<?x16xf32>, tensor<16x?xf32>) outs(%zeros : tensor<?x?xf32>) -> tensor<?x?xf32>
+  %x = tensor.expand_shape %scores [[0, 1], [2]] output_shape [2, %half, %n] : tensor<?x?xf32> into tensor<2x?x?xf32>
+  %y = tensor.collapse_shape %x [[0], [1, 2]] : tensor<2x?x?xf32> into tensor<2x?xf32>
+  %r = arith.addf %y, %bias : tensor<2x?xf32>
+  return %r : tensor<2x?xf32>
+}
+
+// -----
+
+// Cast by an op of its own, with a reshape after it.
+// CHECK-LABEL: func @no_fold_if_cast_before
+// CHECK: arith.addf
+// REMARK: Function=no_fold_if_cast_before | Reason="the scores are converted before the add"
+func.func @no_fold_if_cast_before(%q: tensor<4x16xf32>, %k: tensor<16x6xf32>, %bias: tensor<2x2x6xf16>) -> tensor<2x2x6xf16> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x6xf32>
+  %out = tensor.empty() : tensor<4x6xf16>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %scores = linalg.matmul ins(%q, %k : tensor<4x16xf32>, tensor<16x6xf32>) outs(%zeros : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %n = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%scores : tensor<4x6xf32>) outs(%out : tensor<4x6xf16>) {
+  ^bb0(%in: f32, %o: f16):
+    %0 = arith.truncf %in : f32 to f16
+    linalg.yield %0 : f16
+  } -> tensor<4x6xf16>
+  %x = tensor.expand_shape %n [[0, 1], [2]] output_shape [2, 2, 6] : tensor<4x6xf16> into tensor<2x2x6xf16>
+  %r = arith.addf %x, %bias : tensor<2x2x6xf16>
+  return %r : tensor<2x2x6xf16>
+}
+
+// -----
+
+// Buffers are left alone: here aliasing, not the IR, says who reads what.
+// CHECK-LABEL: func @no_fold_of_buffers
+// CHECK: linalg.matmul
+// CHECK: linalg.add
+// REMARK-NOT: Function=no_fold_of_buffers
+func.func @no_fold_of_buffers(%q: memref<4x16xf32>, %k: memref<16x6xf32>, %bias: memref<4x6xf32>, %s: memref<4x6xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%s : memref<4x6xf32>)
+  linalg.matmul ins(%q, %k : memref<4x16xf32>, memref<16x6xf32>) outs(%s : memref<4x6xf32>)
+  linalg.add ins(%s, %bias : memref<4x6xf32>, memref<4x6xf32>) outs(%s : memref<4x6xf32>)
+  return
+}

@@ -39,11 +39,13 @@ def FoldBiasIntoScores : Pass<"relattn-fold-bias-into-scores"> {
     add alone. Otherwise (a broadcast, an argument, a constant, a value with
     other users) one generic writes it into the destination of the zeros, which
     costs no more than writing the zeros did; so nothing of the caller's is
-    overwritten and no buffer is added.
+    overwritten and no buffer is added. What an accumulator made for the
+    contraction alone already holds (another bias, an earlier contraction) is
+    added in that pass: bias and mask fold after each other.
 
     What is refused, each with a remark (`--remarks-filter=relattn`) at the op:
-    another user of the product; a contraction that does not start at zero (0.0
-    or -0.0); one in another block (it would move into a loop); an accumulator
+    another user of the product; a contraction that starts from what others read
+    and not from zero (0.0 or -0.0); one in another block (it would move into a loop); an accumulator
     narrower than f32; scores converted before the add; scores that the add
     broadcasts; an add that accumulates a reduction of the scores; a named op
     that transposes them; a transpose before a reshape; a bias with side

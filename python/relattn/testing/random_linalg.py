@@ -222,6 +222,12 @@ class Composer:
             self.forms.append("contraction onto a bias")
             start = p.argument(out_dims, self.draw(out_dims))
             zeros, data, magnitude = start.name, data + start.data, magnitude + start.magnitude
+        elif self.chance(0.05):
+            self.forms.append("contraction onto a computed bias")
+            start = p.argument(out_dims, self.draw(out_dims))
+            zeros = p.generic(out_dims, [(start.name, kind, out_dims)],
+                              [f"%y = arith.add{p.f} %in0, %in0 : {t}", "%y"])
+            data, magnitude = data + 2 * start.data, magnitude + 2 * start.magnitude
         q_map, k_map, out_map = (p.map(x, loops) for x in (q.dims, k.dims, out_dims))
         operands = [(q.name, p.tensor(q.dims), q_map, q.dims), (k.name, p.tensor(k.dims), k_map, k.dims)]
         if "first" in form:
@@ -347,7 +353,14 @@ class Composer:
             return scores
         terms = [self.bias(dims)]
         mask = self.mask(dims)
-        if mask and self.form("mask added", self.pick("to the bias", "with it")) == "to the bias":
+        order = self.form("mask added", self.pick("to the bias", "with it", "before it")) if mask else ""
+        if order == "before it":
+            # An add of its own.
+            (k, k_dims) = mask
+            name = p.generic(dims, [(scores.name, kind, dims), (k.name, p.tensor(k.dims), k_dims)],
+                             [f"%y = arith.add{p.f} %in0, %in1 : {t}", "%y"])
+            scores, mask = Value(name, dims, *self.added(scores, [mask])), None
+        if order == "to the bias":
             # Bias and mask first, then the scores.
             (b, b_dims), (k, k_dims) = terms[0], mask
             name = p.generic(dims, [(b.name, p.tensor(b.dims), b_dims), (k.name, p.tensor(k.dims), k_dims)],
@@ -362,9 +375,9 @@ class Composer:
         options = ["generic", "generic swapped", "in place", "later work"]
         if is_full and place not in ("in the add", "after the add in one body"):
             options += ["linalg.add", "elementwise", "arith"] * 2
-            if len(dims) >= 2:
+            if len(dims) >= 2 and not order:
                 options.append("transposing name")
-        if place not in ("in the add", "after the add in one body", "after bias") and not mask:
+        if place not in ("in the add", "after the add in one body", "after bias") and not order:
             options += ["reduction", "scores twice"]
         op = self.form("add", self.pick(*options))
         data, magnitude = self.added(scores, terms)
