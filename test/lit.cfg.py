@@ -69,6 +69,7 @@ config.substitutions += [
     ("%cmake", config.cmake),
     ("%cxx", config.cxx_compiler),
     ("%llvm_bin", config.llvm_bin),
+    ("%llvm_lib", config.llvm_lib),
     ("%toy_plugin", os.path.join(libraries, "ToySchemePlugin.so")),
     ("%relattn_plugin", os.path.join(libraries, "RelAttnPlugin.so")),
 ]

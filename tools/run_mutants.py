@@ -86,11 +86,13 @@ def prepare():
 def failures():
     """Names of the tests that fail now."""
     python, opt = ROOT / "build/venv/bin/python", COPY / "build/bin"
-    tests = sh(f"$(llvm-config-22 --bindir)/lit --no-progress-bar build/test --filter 'Transforms/|rewrite-refusals'", cwd=COPY)
+    tests = sh("$(llvm-config-22 --bindir)/lit --no-progress-bar build/test --filter 'Transforms/|rewrite-refusals'", cwd=COPY)
     failed = [line.split("::")[1].split()[0] for line in tests.stdout.splitlines() if line.startswith("FAIL")]
     random = sh(f"RELATTN_BIN={opt} PYTHONPATH=python {python} -m relattn.testing.random_linalg --programs 200",
                 cwd=COPY)
-    return failed + (["random_linalg"] if random.returncode else [])
+    # So few programs do not reach every form: only the numbers count.
+    right = ", 0 failed" in random.stdout and "a second run" not in random.stdout
+    return failed + ([] if right else ["random_linalg"])
 
 
 def main(parts):
