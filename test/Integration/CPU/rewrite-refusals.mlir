@@ -4,7 +4,7 @@
 // RUN: relattn-opt %s --relattn-remove-scaling --relattn-fold-bias-into-scores | relattn-opt --relattn-to-cpu | %run_main | sed 's/base@ = [^ ]*//' > %t.after
 // RUN: diff %t.before %t.after
 // RUN: grep -c "Unranked Memref" %t.after | FileCheck %s
-// CHECK: 31
+// CHECK: 33
 
 func.func private @printMemrefI32(tensor<*xi32>)
 func.func private @printMemrefI64(tensor<*xi64>)
@@ -25,6 +25,25 @@ func.func @fold_onto_an_argument(%q: tensor<2x2xf32>, %k: tensor<2x3xf32>, %b: t
   %s = linalg.matmul ins(%q, %k : tensor<2x2xf32>, tensor<2x3xf32>) outs(%b : tensor<2x3xf32>) -> tensor<2x3xf32>
   %c = arith.constant dense<0.7> : tensor<2x3xf32>
   %r = arith.addf %s, %c : tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}
+
+// A product of booleans is an or of ands; the addition is an exclusive or.
+func.func @fold_of_booleans(%q: tensor<2x2xi1>, %k: tensor<2x3xi1>) -> tensor<2x3xi1> {
+  %zeros = arith.constant dense<false> : tensor<2x3xi1>
+  %b = arith.constant dense<true> : tensor<2x3xi1>
+  %s = linalg.matmul ins(%q, %k : tensor<2x2xi1>, tensor<2x3xi1>) outs(%zeros : tensor<2x3xi1>) -> tensor<2x3xi1>
+  %r = arith.addi %s, %b : tensor<2x3xi1>
+  return %r : tensor<2x3xi1>
+}
+
+// The accumulator starts from ones (whole numbers: this folds).
+func.func @fold_onto_ones(%q: tensor<2x2xf32>, %k: tensor<2x3xf32>, %b: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %one = arith.constant 1.0 : f32
+  %empty = tensor.empty() : tensor<2x3xf32>
+  %ones = linalg.fill ins(%one : f32) outs(%empty : tensor<2x3xf32>) -> tensor<2x3xf32>
+  %s = linalg.matmul ins(%q, %k : tensor<2x2xf32>, tensor<2x3xf32>) outs(%ones : tensor<2x3xf32>) -> tensor<2x3xf32>
+  %r = arith.addf %s, %b : tensor<2x3xf32>
   return %r : tensor<2x3xf32>
 }
 
@@ -401,6 +420,16 @@ func.func @main() {
   %whole_q = arith.constant dense<[[1.0, -2.0], [3.0, 4.0]]> : tensor<2x2xf32>
   %whole_k = arith.constant dense<[[5.0, -6.0, 7.0], [8.0, 9.0, -10.0]]> : tensor<2x3xf32>
   %whole_b = arith.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+  %q1 = arith.constant dense<[[true, false], [true, true]]> : tensor<2x2xi1>
+  %k1 = arith.constant dense<[[true, false, false], [true, true, false]]> : tensor<2x3xi1>
+  %fold_of_booleans = call @fold_of_booleans(%q1, %k1) : (tensor<2x2xi1>, tensor<2x3xi1>) -> tensor<2x3xi1>
+  %fold_of_booleans_b0 = arith.extui %fold_of_booleans : tensor<2x3xi1> to tensor<2x3xi32>
+  %fold_of_booleans_u0 = tensor.cast %fold_of_booleans_b0 : tensor<2x3xi32> to tensor<*xi32>
+  call @printMemrefI32(%fold_of_booleans_u0) : (tensor<*xi32>) -> ()
+  %fold_onto_ones = call @fold_onto_ones(%whole_q, %whole_k, %whole_b) : (tensor<2x2xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %fold_onto_ones_b0 = arith.bitcast %fold_onto_ones : tensor<2x3xf32> to tensor<2x3xi32>
+  %fold_onto_ones_u0 = tensor.cast %fold_onto_ones_b0 : tensor<2x3xi32> to tensor<*xi32>
+  call @printMemrefI32(%fold_onto_ones_u0) : (tensor<*xi32>) -> ()
   %q16 = arith.constant dense<[[200.0, 200.0], [200.0, 200.0]]> : tensor<2x2xf16>
   %k16 = arith.constant dense<[[-100.0, -100.0, -100.0], [100.0, 100.0, 100.0]]> : tensor<2x3xf16>
   %tiny16 = arith.constant dense<[[7.3e-5, 6.9e-5], [6.5e-5, 8.1e-5]]> : tensor<2x2xf16>
