@@ -37,7 +37,7 @@ MUTANTS = [
     ("fold: named op that does more", FOLD, "if (!isa<linalg::GenericOp>(op.getOperation()) && !isAddAlone(op, plan)) {", "if (false) {"),
     ("fold: known sizes", FOLD, "if (!hasKnownSizes(op, plan)) {", "if (false) {"),
     ("fold: nobody else reads the bias", FOLD, "isFreshWithOneUse(operand.get()))\n      plan.direct", "true)\n      plan.direct"),
-    ("fold: weaker flags", FOLD, "add.setFastmath(add.getFastmath() & (assumed | ~valueFlags));", ""),
+    ("fold: weaker flags", FOLD, "add.setFastmath(add.getFastmath() & (assumed | ~valueFlags));", "(void)valueFlags;"),
     ("fold: one use in the body", TRACE, "while (current.hasOneUse()) {\n    OpOperand", "while (!current.use_empty()) {\n    OpOperand"),
     ("scale: may move", SCALING, "if (!plan.scale.mayMove()) {", "if (false) {"),
     ("scale: moderate power of two", SCALE, "std::abs(exponent) <= limit", "true"),
@@ -110,6 +110,7 @@ def main(parts):
         path.write_text(original.replace(text, instead, 1))
         build = sh("cmake --build build --target relattn-opt", cwd=COPY)
         if build.returncode:
+            path.write_text(original)
             raise SystemExit(f"{guard}: the mutant does not compile:\n{build.stdout[-2000:]}")
         failed = failures()
         survived += not failed

@@ -521,7 +521,11 @@ struct FoldBiasIntoScores
       ++numFolded;
       emitPassedRemark(op, kRewrite, "the bias is the initial accumulator");
     });
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    // From the top, so that remarks come in the order of the ops.
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal();
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       return signalPassFailure();
     getOperation()->walk([&](Operation *op) {
       Refusal refusal;

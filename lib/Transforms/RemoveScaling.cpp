@@ -557,7 +557,11 @@ struct RemoveScaling : public relattn::impl::RemoveScalingBase<RemoveScaling> {
                                     ++numRemoved;
                                     emitPassedRemark(op, kRewrite, what);
                                   });
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    // From the top, so that remarks come in the order of the ops.
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal();
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       return signalPassFailure();
     getOperation()->walk([&](Operation *op) {
       Refusal refusal;

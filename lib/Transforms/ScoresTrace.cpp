@@ -14,6 +14,8 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/ManagedStatic.h"
+#include "llvm/Support/Mutex.h"
 
 using namespace mlir;
 using namespace mlir::relattn;
@@ -188,14 +190,19 @@ static remark::RemarkOpts getRemarkOptions(Operation *op, StringRef rewrite) {
       function);
 }
 
+// The remark engine takes no lock, and passes on functions run side by side.
+static llvm::ManagedStatic<llvm::sys::Mutex> remarkMutex;
+
 void relattn::emitPassedRemark(Operation *op, StringRef rewrite,
                                StringRef text) {
+  llvm::sys::ScopedLock lock(*remarkMutex);
   remark::passed(op->getLoc(), getRemarkOptions(op, rewrite))
       << remark::add("{0}", text);
 }
 
 void relattn::emitMissedRemark(Operation *op, StringRef rewrite,
                                StringRef reason) {
+  llvm::sys::ScopedLock lock(*remarkMutex);
   remark::missed(op->getLoc(), getRemarkOptions(op, rewrite))
       << remark::reason("{0}", reason);
 }

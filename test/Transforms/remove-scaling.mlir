@@ -260,7 +260,7 @@ func.func @one(%q: tensor<4x16xf32>, %k: tensor<16x60xf32>) -> (tensor<4x60xf32>
   %d = arith.constant dense<1.0> : tensor<16x60xf32>
   %ks = arith.divf %k, %d : tensor<16x60xf32>
   %s = linalg.matmul ins(%q, %ks : tensor<4x16xf32>, tensor<16x60xf32>) outs(%zeros : tensor<4x60xf32>) -> tensor<4x60xf32>
-  %r = arith.mulf %s, %c : tensor<4x60xf32>
+  %r = linalg.mul ins(%s, %c : tensor<4x60xf32>, tensor<4x60xf32>) outs(%empty : tensor<4x60xf32>) -> tensor<4x60xf32>
   return %r, %s : tensor<4x60xf32>, tensor<4x60xf32>
 }
 

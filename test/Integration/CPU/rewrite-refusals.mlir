@@ -4,7 +4,7 @@
 // RUN: relattn-opt %s --relattn-remove-scaling --relattn-fold-bias-into-scores | relattn-opt --relattn-to-cpu | %run_main | sed 's/base@ = [^ ]*//' > %t.after
 // RUN: diff %t.before %t.after
 // RUN: grep -c "Unranked Memref" %t.after | FileCheck %s
-// CHECK: 33
+// CHECK: 38
 
 func.func private @printMemrefI32(tensor<*xi32>)
 func.func private @printMemrefI64(tensor<*xi64>)
@@ -225,12 +225,12 @@ func.func @scale_not_a_power_of_two(%q: tensor<2x2xf32>, %k: tensor<2x64xf32>) -
   return %r : tensor<2x64xf32>
 }
 
-// 2^-119: the query would be flushed to nothing.
+// 2^-126: the query would be flushed to nothing.
 func.func @scale_of_a_tiny_power(%q: tensor<2x2xf32>, %k: tensor<2x64xf32>) -> tensor<2x64xf32> {
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<2x64xf32>
   %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<2x64xf32>) -> tensor<2x64xf32>
-  %c = arith.constant dense<0x04000000> : tensor<2x64xf32>
+  %c = arith.constant dense<0x00800000> : tensor<2x64xf32>
   %s = linalg.matmul ins(%q, %k : tensor<2x2xf32>, tensor<2x64xf32>) outs(%zeros : tensor<2x64xf32>) -> tensor<2x64xf32>
   %r = arith.mulf %s, %c : tensor<2x64xf32>
   return %r : tensor<2x64xf32>
@@ -297,7 +297,7 @@ func.func @scale_of_zero(%q: tensor<2x2xf32>, %k: tensor<2x64xf32>) -> tensor<2x
   %empty = tensor.empty() : tensor<2x64xf32>
   %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<2x64xf32>) -> tensor<2x64xf32>
   %c = arith.constant dense<0.0> : tensor<2x64xf32>
-  %big = arith.constant dense<3.0e38> : tensor<2x2xf32>
+  %big = arith.constant dense<1.0e38> : tensor<2x2xf32>
   %q2 = arith.mulf %q, %big : tensor<2x2xf32>
   %k2 = arith.addf %k, %k : tensor<2x64xf32>
   %s = linalg.matmul ins(%q2, %k2 : tensor<2x2xf32>, tensor<2x64xf32>) outs(%zeros : tensor<2x64xf32>) -> tensor<2x64xf32>
@@ -410,6 +410,73 @@ func.func @scale_of_biased_weights(%q: tensor<2x2xf32>, %k: tensor<2x64xf32>) ->
   %p = linalg.matmul ins(%q, %w : tensor<2x2xf32>, tensor<2x2xf32>) outs(%start : tensor<2x2xf32>) -> tensor<2x2xf32>
   %s = linalg.matmul ins(%p, %k : tensor<2x2xf32>, tensor<2x64xf32>) outs(%zeros : tensor<2x64xf32>) -> tensor<2x64xf32>
   %r = arith.mulf %s, %c : tensor<2x64xf32>
+  return %r : tensor<2x64xf32>
+}
+
+// A factor of 1 that transposes is not gone.
+func.func @scale_of_one_that_transposes(%q: tensor<2x2xf32>) -> tensor<2x2xf32> {
+  %zeros = arith.constant dense<0.0> : tensor<2x2xf32>
+  %empty = tensor.empty() : tensor<2x2xf32>
+  %s = linalg.matmul ins(%q, %q : tensor<2x2xf32>, tensor<2x2xf32>) outs(%zeros : tensor<2x2xf32>) -> tensor<2x2xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n, m)>], iterator_types = ["parallel", "parallel"]}
+      ins(%s : tensor<2x2xf32>) outs(%empty : tensor<2x2xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    %one = arith.constant 1.0 : f32
+    %p = arith.mulf %in, %one : f32
+    linalg.yield %p : f32
+  } -> tensor<2x2xf32>
+  return %r : tensor<2x2xf32>
+}
+
+// What computes the transposed query computes it for others too.
+func.func @scale_behind_a_transpose(%q: tensor<2x2xf32>, %k: tensor<2x64xf32>) -> (tensor<2x64xf32>, tensor<2x2xf32>) {
+  %zeros = arith.constant dense<0.0> : tensor<2x64xf32>
+  %c = arith.constant dense<0.5> : tensor<2x64xf32>
+  %empty = tensor.empty() : tensor<2x2xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%q : tensor<2x2xf32>) outs(%empty : tensor<2x2xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    %y = arith.negf %in : f32
+    linalg.yield %y : f32
+  } -> tensor<2x2xf32>
+  %t = linalg.transpose ins(%p : tensor<2x2xf32>) outs(%empty : tensor<2x2xf32>) permutation = [1, 0]
+  %s = linalg.matmul ins(%t, %k : tensor<2x2xf32>, tensor<2x64xf32>) outs(%zeros : tensor<2x64xf32>) -> tensor<2x64xf32>
+  %r = arith.mulf %s, %c : tensor<2x64xf32>
+  return %r, %p : tensor<2x64xf32>, tensor<2x2xf32>
+}
+
+// A scale of the query that transposes it, and one of the scores.
+func.func @scale_that_transposes(%q: tensor<2x2xf32>, %k: tensor<2x64xf32>) -> tensor<2x64xf32> {
+  %zeros = arith.constant dense<0.0> : tensor<2x64xf32>
+  %c = arith.constant dense<0.5> : tensor<2x64xf32>
+  %empty = tensor.empty() : tensor<2x2xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n) -> (n, m)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%q : tensor<2x2xf32>) outs(%empty : tensor<2x2xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    %four = arith.constant 4.0 : f32
+    %y = arith.mulf %in, %four : f32
+    linalg.yield %y : f32
+  } -> tensor<2x2xf32>
+  %s = linalg.matmul ins(%p, %k : tensor<2x2xf32>, tensor<2x64xf32>) outs(%zeros : tensor<2x64xf32>) -> tensor<2x64xf32>
+  %r = arith.mulf %s, %c : tensor<2x64xf32>
+  return %r : tensor<2x64xf32>
+}
+
+// Two scales in two types.
+func.func @scales_of_two_types(%q: tensor<2x2xf16>, %k: tensor<2x64xf32>) -> tensor<2x64xf32> {
+  %zeros = arith.constant dense<0.0> : tensor<2x64xf32>
+  %c = arith.constant dense<0.125> : tensor<2x2xf16>
+  %d = arith.constant dense<0.25> : tensor<2x64xf32>
+  %p = arith.mulf %q, %c : tensor<2x2xf16>
+  %t = arith.mulf %k, %d : tensor<2x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(m, n, d) -> (m, d)>, affine_map<(m, n, d) -> (d, n)>, affine_map<(m, n, d) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%p, %t : tensor<2x2xf16>, tensor<2x64xf32>) outs(%zeros : tensor<2x64xf32>) {
+  ^bb0(%a: f16, %b: f32, %acc: f32):
+    %w = arith.extf %a : f16 to f32
+    %x = arith.mulf %w, %b : f32
+    %y = arith.addf %acc, %x : f32
+    linalg.yield %y : f32
+  } -> tensor<2x64xf32>
   return %r : tensor<2x64xf32>
 }
 
@@ -569,5 +636,24 @@ func.func @main() {
   %scale_of_biased_weights_b0 = arith.bitcast %scale_of_biased_weights : tensor<2x64xf32> to tensor<2x64xi32>
   %scale_of_biased_weights_u0 = tensor.cast %scale_of_biased_weights_b0 : tensor<2x64xi32> to tensor<*xi32>
   call @printMemrefI32(%scale_of_biased_weights_u0) : (tensor<*xi32>) -> ()
+  %scale_of_one_that_transposes = call @scale_of_one_that_transposes(%q) : (tensor<2x2xf32>) -> tensor<2x2xf32>
+  %scale_of_one_that_transposes_b0 = arith.bitcast %scale_of_one_that_transposes : tensor<2x2xf32> to tensor<2x2xi32>
+  %scale_of_one_that_transposes_u0 = tensor.cast %scale_of_one_that_transposes_b0 : tensor<2x2xi32> to tensor<*xi32>
+  call @printMemrefI32(%scale_of_one_that_transposes_u0) : (tensor<*xi32>) -> ()
+  %scale_behind_a_transpose:2 = call @scale_behind_a_transpose(%q, %ramp) : (tensor<2x2xf32>, tensor<2x64xf32>) -> (tensor<2x64xf32>, tensor<2x2xf32>)
+  %scale_behind_a_transpose_b0 = arith.bitcast %scale_behind_a_transpose#0 : tensor<2x64xf32> to tensor<2x64xi32>
+  %scale_behind_a_transpose_u0 = tensor.cast %scale_behind_a_transpose_b0 : tensor<2x64xi32> to tensor<*xi32>
+  call @printMemrefI32(%scale_behind_a_transpose_u0) : (tensor<*xi32>) -> ()
+  %scale_behind_a_transpose_b1 = arith.bitcast %scale_behind_a_transpose#1 : tensor<2x2xf32> to tensor<2x2xi32>
+  %scale_behind_a_transpose_u1 = tensor.cast %scale_behind_a_transpose_b1 : tensor<2x2xi32> to tensor<*xi32>
+  call @printMemrefI32(%scale_behind_a_transpose_u1) : (tensor<*xi32>) -> ()
+  %scale_that_transposes = call @scale_that_transposes(%q, %ramp) : (tensor<2x2xf32>, tensor<2x64xf32>) -> tensor<2x64xf32>
+  %scale_that_transposes_b0 = arith.bitcast %scale_that_transposes : tensor<2x64xf32> to tensor<2x64xi32>
+  %scale_that_transposes_u0 = tensor.cast %scale_that_transposes_b0 : tensor<2x64xi32> to tensor<*xi32>
+  call @printMemrefI32(%scale_that_transposes_u0) : (tensor<*xi32>) -> ()
+  %scales_of_two_types = call @scales_of_two_types(%tiny16, %ramp) : (tensor<2x2xf16>, tensor<2x64xf32>) -> tensor<2x64xf32>
+  %scales_of_two_types_b0 = arith.bitcast %scales_of_two_types : tensor<2x64xf32> to tensor<2x64xi32>
+  %scales_of_two_types_u0 = tensor.cast %scales_of_two_types_b0 : tensor<2x64xi32> to tensor<*xi32>
+  call @printMemrefI32(%scales_of_two_types_u0) : (tensor<*xi32>) -> ()
   return
 }
