@@ -301,7 +301,7 @@ func.func @scale_of_zero(%q: tensor<2x2xf32>, %k: tensor<2x64xf32>) -> tensor<2x
   %q2 = arith.mulf %q, %big : tensor<2x2xf32>
   %k2 = arith.addf %k, %k : tensor<2x64xf32>
   %s = linalg.matmul ins(%q2, %k2 : tensor<2x2xf32>, tensor<2x64xf32>) outs(%zeros : tensor<2x64xf32>) -> tensor<2x64xf32>
-  %r = arith.mulf %s, %c : tensor<2x64xf32>
+  %r = arith.mulf %s, %c fastmath<reassoc> : tensor<2x64xf32>
   return %r : tensor<2x64xf32>
 }
 
