@@ -15,6 +15,7 @@
 #include "relattn/Conversion/Passes.h"
 #include "relattn/IR/RelAttn.h"
 #include "relattn/Pipelines/Pipelines.h"
+#include "relattn/Raising/Passes.h"
 #include "relattn/TransformOps/RelAttnTransformOps.h"
 #include "relattn/Transforms/Passes.h"
 
@@ -28,6 +29,7 @@ inline void registerAllDialects(DialectRegistry &registry) {
 inline void registerAllPasses() {
   registerRelAttnConversionPasses();
   registerRelAttnTransformsPasses();
+  registerRelAttnRaisingPasses();
   registerRelAttnPipelines();
 }
 

@@ -17,4 +17,7 @@ void relattn::registerRelAttnPipelines() {
       "relattn-to-cpu",
       "Lower a whole module with attention to the LLVM dialect for a CPU",
       buildRelAttnToCPUPipeline);
+  PassPipelineRegistration<RelAttnRaiseOptions>(
+      "relattn-raise", "Raise what frontends emit to relattn.attention",
+      buildRelAttnRaisePipeline);
 }

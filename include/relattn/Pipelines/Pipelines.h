@@ -47,6 +47,18 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
 void buildRelAttnToCPUPipeline(OpPassManager &pm,
                                const RelAttnToCPUOptions &options);
 
+struct RelAttnRaiseOptions : public PassPipelineOptions<RelAttnRaiseOptions> {
+  Option<bool> assumeBoundedScores{
+      *this, "assume-bounded-scores",
+      llvm::cl::desc("The lowest finite number in a mask hides a key"),
+      llvm::cl::init(false)};
+};
+
+/// relattn-raise: from what frontends emit to relattn.attention, and the two
+/// rewrites of linalg on what is left.
+void buildRelAttnRaisePipeline(OpPassManager &pm,
+                               const RelAttnRaiseOptions &options);
+
 /// Registers every pipeline of the project under its flag.
 void registerRelAttnPipelines();
 
