@@ -515,14 +515,11 @@ bool Matcher::addTerm(AttentionMatch &match, const Expr *term,
   unsigned n = *match.variables[AttentionOp::N];
   std::optional<unsigned> m = match.variables[AttentionOp::M];
   bool isFree = !match.offsetBias && !match.biasOp && !match.denseBias;
-  // A single query's position is a constant: give it a variable of its own.
   Variables used = getVariables(term);
   if (isFree && used.contains(n)) {
-    unsigned query = m ? *m : context.addVariable(1);
     std::string reason;
-    std::optional<OffsetBias> bias =
-        analyzeOffsetBias(context, match.root->getContext(),
-                          skipFloatCasts(term), query, n, reason);
+    std::optional<OffsetBias> bias = analyzeOffsetBias(
+        context, match.root->getContext(), skipFloatCasts(term), m, n, reason);
     if (bias) {
       bool headsOnly = llvm::all_of(bias->heads, [&](unsigned var) {
         return var == match.variables[AttentionOp::G] ||

@@ -285,7 +285,16 @@ const Expr *ExprContext::getApply(Operation *op,
             getConstant(operands[0], op->getOperand(0).getType())))
       return operands[condition.getValue().isZero() ? 2 : 1];
   }
-  // Constants.
+  // Constants. arith.truncf folds only what is exact.
+  if (isa<arith::ExtFOp, arith::TruncFOp>(op) &&
+      operands[0]->kind == Expr::Kind::Number)
+    if (auto number = dyn_cast<FloatAttr>(operands[0]->number)) {
+      APFloat value = number.getValue();
+      bool ignored;
+      value.convert(cast<FloatType>(type).getFloatSemantics(),
+                    APFloat::rmNearestTiesToEven, &ignored);
+      return getNumber(FloatAttr::get(type, value));
+    }
   if (llvm::all_of(llvm::enumerate(operands),
                    [&](auto it) {
                      return getConstant(

@@ -18,12 +18,6 @@ using namespace mlir::relattn;
 /// Tables of more rows are strips.
 static constexpr unsigned kMaxPieces = 65536;
 
-bool relattn::dependsOnBoth(const Expr *expr, unsigned query, unsigned key) {
-  llvm::SmallDenseSet<unsigned> variables;
-  collectVariables(expr, variables);
-  return variables.contains(query) && variables.contains(key);
-}
-
 /// Calls `function` for each node of `root` once.
 static void forEachNode(const Expr *root,
                         llvm::function_ref<void(const Expr *)> function) {
@@ -69,8 +63,8 @@ static std::optional<SmallVector<int64_t>> readIntegers(Value tensor) {
 /// A constant of ids[query, key] as a vector over the offset, if it is constant
 /// along its diagonals.
 static const Expr *readDiagonals(ExprContext &context, MLIRContext *mlirContext,
-                                 const Expr *leaf, unsigned query,
-                                 unsigned key) {
+                                 const Expr *leaf,
+                                 std::optional<unsigned> query, unsigned key) {
   auto type = dyn_cast<RankedTensorType>(leaf->tensor.getType());
   if (!type || !type.hasStaticShape())
     return nullptr;
@@ -86,7 +80,7 @@ static const Expr *readDiagonals(ExprContext &context, MLIRContext *mlirContext,
     if (linear.isConstant()) {
       base += linear.constant * strides[dim];
     } else if (linear.terms.size() == 1 && linear.terms[0].second == 1 &&
-               linear.terms[0].first == query && !queryDim) {
+               query && linear.terms[0].first == *query && !queryDim) {
       queryDim = dim;
       queryStart = linear.constant;
     } else if (linear.terms.size() == 1 && linear.terms[0].second == 1 &&
@@ -97,17 +91,18 @@ static const Expr *readDiagonals(ExprContext &context, MLIRContext *mlirContext,
       return nullptr;
     }
   }
-  if (!queryDim || !keyDim)
+  if (queryDim.has_value() != query.has_value() || !keyDim)
     return nullptr;
   std::optional<SmallVector<int64_t>> values = readIntegers(leaf->tensor);
   if (!values)
     return nullptr;
-  int64_t queries = type.getDimSize(*queryDim), keys = type.getDimSize(*keyDim);
+  int64_t queries = queryDim ? type.getDimSize(*queryDim) : 1;
+  int64_t queryStride = queryDim ? strides[*queryDim] : 0;
+  int64_t keys = type.getDimSize(*keyDim);
   SmallVector<int64_t> diagonals(queries + keys - 1);
   for (int64_t i = 0; i < queries; ++i) {
     for (int64_t j = 0; j < keys; ++j) {
-      int64_t value =
-          (*values)[base + i * strides[*queryDim] + j * strides[*keyDim]];
+      int64_t value = (*values)[base + i * queryStride + j * strides[*keyDim]];
       int64_t &diagonal = diagonals[j - i + queries - 1];
       if (i == 0 || j == 0)
         diagonal = value;
@@ -120,7 +115,9 @@ static const Expr *readDiagonals(ExprContext &context, MLIRContext *mlirContext,
                             IntegerType::get(mlirContext, 64)),
       ArrayRef<int64_t>(diagonals));
   // Place (key + keyStart) - (query + queryStart) + queries - 1.
-  Linear index = Linear::var(key).plus(Linear::var(query), -1);
+  Linear index = Linear::var(key);
+  if (query)
+    index = index.plus(Linear::var(*query), -1);
   index.constant = keyStart - queryStart + queries - 1;
   return context.getLookup(vector, context.getIndex(index, {}));
 }
@@ -134,10 +131,9 @@ struct OverOffset {
 } // namespace
 
 /// Rewrites `expr` over the new variable `offset`, or says why that is wrong.
-static std::optional<OverOffset> toOffset(ExprContext &context,
-                                          const Expr *expr, unsigned query,
-                                          unsigned key, unsigned offset,
-                                          int64_t shift, std::string &refusal) {
+static std::optional<OverOffset>
+toOffset(ExprContext &context, const Expr *expr, std::optional<unsigned> query,
+         unsigned key, unsigned offset, int64_t shift, std::string &refusal) {
   llvm::DenseMap<const Expr *, const Expr *> replacements;
   std::optional<Linear> symbols;
   bool isOffset = true;
@@ -145,11 +141,12 @@ static std::optional<OverOffset> toOffset(ExprContext &context,
     if (node->kind != Expr::Kind::Index)
       return;
     int64_t a = node->linear.coefficient(key);
-    int64_t b = node->linear.coefficient(query);
+    int64_t b = query ? node->linear.coefficient(*query) : -a;
     if (a == 0 && b == 0)
       return;
-    Linear rest =
-        node->linear.plus(Linear::var(key), -a).plus(Linear::var(query), -b);
+    Linear rest = node->linear.plus(Linear::var(key), -a);
+    if (query)
+      rest = rest.plus(Linear::var(*query), -b);
     // The symbols' share of the offset must be the same everywhere.
     Linear share;
     bool isDivisible = true;
@@ -328,14 +325,14 @@ static std::pair<int64_t, int64_t> getDefinedRange(const Expr *row,
 
 std::optional<OffsetBias>
 relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
-                           const Expr *expr, unsigned query, unsigned key,
-                           std::string &refusal) {
+                           const Expr *expr, std::optional<unsigned> query,
+                           unsigned key, std::string &refusal) {
   // Constant ids become vectors over the offset.
   llvm::DenseMap<const Expr *, const Expr *> vectors;
   SmallVector<int64_t> shifts = {0};
   forEachNode(expr, [&](const Expr *node) {
     if (node->kind == Expr::Kind::Element && node->tensor &&
-        isa<IntegerType>(node->type) && dependsOnBoth(node, query, key))
+        isa<IntegerType>(node->type))
       if (const Expr *vector =
               readDiagonals(context, mlirContext, node, query, key))
         vectors[node] = vector;
@@ -350,11 +347,13 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
   });
 
   unsigned offset = context.addVariable(std::nullopt);
-  std::optional<int64_t> queries = context.getVariable(query).size;
+  std::optional<int64_t> queries =
+      query ? context.getVariable(*query).size : std::optional<int64_t>(1);
   std::optional<int64_t> keys = context.getVariable(key).size;
   std::optional<OffsetBias> best;
   llvm::SmallDenseSet<int64_t> tried;
-  for (int64_t shift : shifts) {
+  for (size_t next = 0; next < shifts.size(); ++next) {
+    int64_t shift = shifts[next];
     if (!tried.insert(shift).second)
       continue;
     std::optional<OverOffset> over =
@@ -446,6 +445,13 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
               findT5(mlirContext, *pieces, rows, first, last)) {
         bias.scheme = t5;
         return bias;
+      }
+      if (shift == 0 && ulps == 0) {
+        // Constant ids do not say where offset 0 lies; T5's bucket 0 starts
+        // there.
+        for (auto [start, id] : llvm::zip(pieces->starts, pieces->ids))
+          if (id == 0 && start != -kMaxOffset)
+            shifts.push_back(-start);
       }
       if (!best && ulps == 0) {
         bias.scheme = findSteps(mlirContext, *pieces, rows);

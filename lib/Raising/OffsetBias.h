@@ -35,15 +35,13 @@ struct OffsetBias {
   bool isInBounds = true;
 };
 
-/// Analyses `expr` over the positions `query` and `key` (variables). Gives the
-/// reason if it is none.
+/// Analyses `expr` over the positions `query` and `key` (variables). A single
+/// query has no variable; its position is 0. Gives the reason if it is none.
 std::optional<OffsetBias> analyzeOffsetBias(ExprContext &context,
                                             MLIRContext *mlirContext,
-                                            const Expr *expr, unsigned query,
+                                            const Expr *expr,
+                                            std::optional<unsigned> query,
                                             unsigned key, std::string &refusal);
-
-/// Whether `expr` depends on both positions.
-bool dependsOnBoth(const Expr *expr, unsigned query, unsigned key);
 
 } // namespace mlir::relattn
 

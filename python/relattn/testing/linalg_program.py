@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TYPES = {"f16": np.float16, "f32": np.float32, "f64": np.float64, "i32": np.int32}
+TYPES = {"f16": np.float16, "f32": np.float32, "f64": np.float64, "i32": np.int32, "i8": np.int8}
 
 
 @dataclass(eq=False)
@@ -34,6 +34,11 @@ class Value:
     dims: list
     data: np.ndarray
     magnitude: np.ndarray
+
+    def __post_init__(self):
+        # Programs that bound their error otherwise give any magnitude.
+        if self.magnitude.shape != self.data.shape:
+            self.magnitude = np.broadcast_to(self.magnitude.flat[0], self.data.shape)
 
     @property
     def shape(self):
