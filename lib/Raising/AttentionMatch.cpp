@@ -11,6 +11,7 @@
 #include "Materialize.h"
 #include "SoftmaxMatch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include <cmath>
 
@@ -52,6 +53,8 @@ private:
                unsigned side, const Expr *sum, ArrayRef<const Expr *> output);
   bool hidesARow(const AttentionMatch &match);
   bool readOutput(AttentionMatch &match, ArrayRef<const Expr *> output);
+  void addParts(const Expr *expr, SmallVector<const Expr *> wrappers,
+                ScoresParts &parts);
   bool takeApart(const Expr *expr, unsigned key,
                  SmallVector<const Expr *> wrappers, ScoresParts &parts);
   bool isScores(const Expr *leaf, unsigned key);
@@ -119,6 +122,27 @@ static bool containsScores(const Expr *expr,
   return false;
 }
 
+/// Adds what `expr` sums to the terms, each through the operations of
+/// `wrappers`: (a + b) * c is a * c and b * c.
+void Matcher::addParts(const Expr *expr, SmallVector<const Expr *> wrappers,
+                       ScoresParts &parts) {
+  if (expr->is("arith.addf") || expr->is("add")) {
+    for (const Expr *operand : expr->operands)
+      addParts(operand, wrappers, parts);
+    return;
+  }
+  bool isScaled =
+      (expr->is("arith.mulf") && (getFloat(expr->operands[0]).has_value() !=
+                                  getFloat(expr->operands[1]).has_value())) ||
+      (expr->is("arith.divf") && getFloat(expr->operands[1]).has_value());
+  if (isScaled || expr->is("arith.extf") || expr->is("arith.truncf")) {
+    wrappers.push_back(expr);
+    unsigned inner = getFloat(expr->operands[0]).has_value() ? 1 : 0;
+    return addParts(expr->operands[inner], wrappers, parts);
+  }
+  parts.terms.push_back(wrap(expr, wrappers));
+}
+
 bool Matcher::takeApart(const Expr *expr, unsigned key,
                         SmallVector<const Expr *> wrappers,
                         ScoresParts &parts) {
@@ -147,14 +171,14 @@ bool Matcher::takeApart(const Expr *expr, unsigned key,
     }
     std::optional<double> start = getFloat(reduction->init);
     if (!start || *start != 0.0)
-      parts.terms.push_back(wrap(reduction->init, wrappers));
+      addParts(reduction->init, wrappers, parts);
     return true;
   }
   if (!hasScores(expr)) {
-    parts.terms.push_back(wrap(expr, wrappers));
+    addParts(expr, wrappers, parts);
     return true;
   }
-  if (expr->is("arith.addf")) {
+  if (expr->is("arith.addf") || expr->is("add")) {
     // The side with the scores first: the others are terms.
     unsigned first = hasScores(expr->operands[0]) ? 0 : 1;
     return takeApart(expr->operands[first], key, wrappers, parts) &&
@@ -449,6 +473,10 @@ bool Matcher::addBiasOp(AttentionMatch &match, const Expr *term) {
       return false;
   Linear query = term->operands[rank - 2]->linear;
   Linear key = term->operands[rank - 1]->linear;
+  // Raised without knowing which position is the key's?
+  bool isReversed = query.coefficient(*match.variables[AttentionOp::N]) != 0;
+  if (isReversed)
+    std::swap(query, key);
   if (std::optional<unsigned> m = match.variables[AttentionOp::M])
     query = query.plus(Linear::var(*m), -1);
   key = key.plus(Linear::var(*match.variables[AttentionOp::N]), -1);
@@ -470,31 +498,42 @@ bool Matcher::addBiasOp(AttentionMatch &match, const Expr *term) {
   } else if (auto r = match.variables[AttentionOp::R]) {
     head = head.plus(Linear::var(*r));
   }
-  if (!(term->operands[rank - 3]->linear == head))
+  bool isShared =
+      cast<RankedTensorType>(op.getBias().getType()).getRank() == 1 &&
+      term->operands[rank - 3]->linear == Linear();
+  if (!isShared && !(term->operands[rank - 3]->linear == head))
     return false;
   if (rank == 4) {
     auto b = match.variables[AttentionOp::B];
     if (!(term->operands[0]->linear == (b ? Linear::var(*b) : Linear())))
       return false;
   }
+  BiasSchemeAttrInterface scheme = op.getScheme();
+  if (isReversed) {
+    scheme = reverseScheme(scheme);
+    if (!scheme)
+      return false;
+  }
   Linear shift = query.plus(key, -1);
   if (Value own = op.getQueryOffset()) {
     if (isa<ShapedType>(own.getType())) {
-      if (!(shift == Linear()) || hasQueryOffset)
+      if (!(shift == Linear()) || hasQueryOffset || isReversed)
         return false;
       match.queryOffsetTensor = own;
       hasQueryOffset = true;
       match.biasOp = op;
+      match.biasOpScheme = scheme;
       return true;
     }
     const Expr *ownOffset = context.scalar(own);
     if (ownOffset->kind != Expr::Kind::Index)
       return false;
-    shift = shift.plus(ownOffset->linear);
+    shift = shift.plus(ownOffset->linear, isReversed ? -1 : 1);
   }
   if (!setQueryOffset(match, shift))
     return false;
   match.biasOp = op;
+  match.biasOpScheme = scheme;
   return true;
 }
 
@@ -554,7 +593,7 @@ bool Matcher::addTerms(AttentionMatch &match, ScoresParts &parts) {
   while (!worklist.empty()) {
     const Expr *term = worklist.pop_back_val();
     const Expr *sum = skipFloatCasts(term);
-    if (sum->is("arith.addf")) {
+    if (sum->is("arith.addf") || sum->is("add")) {
       worklist.push_back(sum->operands[1]);
       worklist.push_back(sum->operands[0]);
       continue;
@@ -634,7 +673,8 @@ bool Matcher::addTerms(AttentionMatch &match, ScoresParts &parts) {
 
 /// Whether nothing but `root` in the end uses what lies between `scores` and
 /// it.
-static bool isUsedByRootAlone(Operation *scores, Operation *root) {
+static bool isUsedByRootAlone(Operation *scores, Operation *root,
+                              const llvm::SetVector<Operation *> &proven) {
   llvm::SetVector<Operation *> between;
   between.insert(scores);
   for (size_t i = 0; i < between.size(); ++i) {
@@ -642,6 +682,9 @@ static bool isUsedByRootAlone(Operation *scores, Operation *root) {
     if (op == root)
       continue;
     for (Operation *user : op->getUsers()) {
+      // A size is no value, and can be told otherwise.
+      if (isa<tensor::DimOp>(user))
+        continue;
       // A use inside of a body is one of the op around it.
       while (user->getBlock() != root->getBlock()) {
         user = user->getParentOp();
@@ -652,8 +695,8 @@ static bool isUsedByRootAlone(Operation *scores, Operation *root) {
     }
   }
   return llvm::all_of(between, [&](Operation *op) {
-    return op == root ||
-           (isMemoryEffectFree(op) && !op->hasTrait<OpTrait::IsTerminator>());
+    return op == root || ((isMemoryEffectFree(op) || proven.contains(op)) &&
+                          !op->hasTrait<OpTrait::IsTerminator>());
   });
 }
 
@@ -748,7 +791,10 @@ Matcher::matchProduct(Operation *root, const ExprContext::Reduction &values,
     return std::nullopt;
   if (!softmax->isSafe && hidesARow(match))
     return refuse("a query that sees no key is NaN here, and 0 in attention");
-  if (!isUsedByRootAlone(match.scoresOp, root))
+  // Assertions on rows of the table cannot fail.
+  if (match.offsetBias && match.offsetBias->isInBounds)
+    match.proven = context.getAsserting();
+  if (!isUsedByRootAlone(match.scoresOp, root, match.proven))
     return refuse("the scores or probabilities have another user");
   refusal.clear();
   return match;

@@ -41,12 +41,14 @@ struct AttentionMatch {
   /// A bias of the offset, or a relattn.bias, or a dense one.
   std::optional<OffsetBias> offsetBias;
   BiasOp biasOp;
-  Linear biasOpShift;
+  BiasSchemeAttrInterface biasOpScheme;
   const Expr *denseBias = nullptr;
   /// The sum of what is left, and a condition on which keys are visible.
   const Expr *additiveMask = nullptr, *booleanMask = nullptr;
   std::optional<BandAttr> band;
   Linear queryOffset;
+  /// Ops that assert only what is proved.
+  llvm::SetVector<Operation *> proven;
   /// The query offset is an operand of `biasOp`.
   Value queryOffsetTensor;
 };

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ElementExpr.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -165,6 +166,36 @@ static Attribute getConstant(const Expr *expr, Type type) {
   return {};
 }
 
+/// An affine expression of dimensions and symbols (which follow them in
+/// `loops`), if it is a sum of multiples.
+static std::optional<Linear> getAffine(AffineExpr expr,
+                                       ArrayRef<const Expr *> loops,
+                                       unsigned dimensions = 0) {
+  if (isa<AffineDimExpr, AffineSymbolExpr>(expr)) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(expr);
+    const Expr *loop = loops[symbol ? dimensions + symbol.getPosition()
+                                    : cast<AffineDimExpr>(expr).getPosition()];
+    if (!loop || loop->kind != Expr::Kind::Index)
+      return std::nullopt;
+    return loop->linear;
+  }
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return Linear::get(constant.getValue());
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary || (expr.getKind() != AffineExprKind::Add &&
+                  expr.getKind() != AffineExprKind::Mul))
+    return std::nullopt;
+  std::optional<Linear> lhs = getAffine(binary.getLHS(), loops, dimensions);
+  std::optional<Linear> rhs = getAffine(binary.getRHS(), loops, dimensions);
+  if (!lhs || !rhs)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::Add)
+    return lhs->plus(*rhs);
+  if (rhs->isConstant())
+    return Linear().plus(*lhs, rhs->constant);
+  return std::nullopt;
+}
+
 namespace {
 /// The size of a dimension: a number, a dimension of another tensor, or a
 /// scalar.
@@ -275,6 +306,11 @@ const Expr *ExprContext::getApply(Operation *op,
       isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op) &&
       !type.isInteger(1))
     return operands[0];
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(op))
+    if (std::optional<Linear> linear =
+            getAffine(apply.getAffineMap().getResult(0), operands,
+                      apply.getAffineMap().getNumDims()))
+      return getIndex(*linear, type);
   // Choices that are made.
   if (isa<arith::SelectOp>(op)) {
     if (operands[1] == operands[2])
@@ -347,7 +383,8 @@ const Expr *ExprContext::scalar(Value value) {
   }
   if (op && op->getNumResults() == 1 && op->getNumOperands() > 0 &&
       op->getNumRegions() == 0 &&
-      isa<arith::ArithDialect, math::MathDialect>(op->getDialect())) {
+      isa<arith::ArithDialect, math::MathDialect, affine::AffineDialect>(
+          op->getDialect())) {
     SmallVector<const Expr *> operands;
     for (Value operand : op->getOperands())
       operands.push_back(scalar(operand));
@@ -404,32 +441,6 @@ const Expr *ExprContext::scalarInBody(Value value, Body &body) {
   }
   body.known[value] = result;
   return result;
-}
-
-/// An affine expression of the loops, if it is a sum of multiples.
-static std::optional<Linear> getAffine(AffineExpr expr,
-                                       ArrayRef<const Expr *> loops) {
-  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    const Expr *loop = loops[dim.getPosition()];
-    if (!loop || loop->kind != Expr::Kind::Index)
-      return std::nullopt;
-    return loop->linear;
-  }
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return Linear::get(constant.getValue());
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary || (expr.getKind() != AffineExprKind::Add &&
-                  expr.getKind() != AffineExprKind::Mul))
-    return std::nullopt;
-  std::optional<Linear> lhs = getAffine(binary.getLHS(), loops);
-  std::optional<Linear> rhs = getAffine(binary.getRHS(), loops);
-  if (!lhs || !rhs)
-    return std::nullopt;
-  if (expr.getKind() == AffineExprKind::Add)
-    return lhs->plus(*rhs);
-  if (rhs->isConstant())
-    return Linear().plus(*lhs, rhs->constant);
-  return std::nullopt;
 }
 
 const Expr *ExprContext::readOperand(LinalgOp op, OpOperand &operand,
@@ -556,7 +567,7 @@ const Expr *ExprContext::elementOfOp(Operation *op, OpResult result,
     return expr->kind == Expr::Kind::Index ? &expr->linear : nullptr;
   };
   if (auto linalgOp = dyn_cast<LinalgOp>(op)) {
-    if (depth == Depth::Full && linalg::isaContractionOpInterface(linalgOp))
+    if (depth == Depth::Full && isSumOfProducts(linalgOp))
       return selectRow(linalgOp, result, indices);
     if (linalgOp.getNumReductionLoops() != 0 ||
         (depth == Depth::Layout && !isCopy(linalgOp)))
@@ -801,10 +812,19 @@ const Expr *ExprContext::element(Value tensor, ArrayRef<const Expr *> indices,
     if (const Expr *iota = readProgression(values, at))
       return iota;
   }
+  // Values with several readers are looked through once.
+  auto [it, isNew] =
+      elements.try_emplace({tensor.getAsOpaquePointer(), depth,
+                            std::vector<const Expr *>(at.begin(), at.end())},
+                           nullptr);
+  if (!isNew && it->second)
+    return it->second;
+  const Expr *expr = nullptr;
   if (auto result = dyn_cast<OpResult>(tensor))
-    if (const Expr *expr = elementOfOp(result.getOwner(), result, at, depth))
-      return expr;
-  return getElement(tensor, at);
+    expr = elementOfOp(result.getOwner(), result, at, depth);
+  if (!expr)
+    expr = getElement(tensor, at);
+  return it->second = expr;
 }
 
 //===----------------------------------------------------------------------===//
@@ -983,50 +1003,74 @@ static std::optional<double> getHotValue(const Expr *expr,
   return value;
 }
 
-/// Whether the contraction's body reads the booleans of its input `number` as 0
-/// and 1.
-static bool readsBooleansUnsigned(LinalgOp contraction, unsigned number) {
-  BlockArgument argument = contraction.getBlock()->getArgument(number);
-  return llvm::all_of(argument.getUsers(), [](Operation *user) {
-    return isa<arith::UIToFPOp, arith::ExtUIOp>(user);
-  });
+/// Whether a factor of a sum of products looks one-hot: a comparison of two
+/// integers as a number, here or in the op that computes it. Cheap, and looks
+/// no further: products of other things are not opened at all.
+static bool mayBeOneHot(Value value, Block *body) {
+  for (int steps = 0; steps < 8; ++steps) {
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      auto op = dyn_cast<LinalgOp>(argument.getOwner()->getParentOp());
+      if (!op || argument.getOwner() != body)
+        return false;
+      value = op->getOperand(argument.getArgNumber());
+      body = nullptr;
+      continue;
+    }
+    Operation *op = value.getDefiningOp();
+    if (!op)
+      return false;
+    if (isa<arith::CmpIOp>(op))
+      return true;
+    if (auto linalgOp = dyn_cast<LinalgOp>(op)) {
+      auto yield =
+          dyn_cast<linalg::YieldOp>(linalgOp.getBlock()->getTerminator());
+      if (!yield || linalgOp.getNumReductionLoops() != 0)
+        return false;
+      body = linalgOp.getBlock();
+      value = yield.getOperand(cast<OpResult>(value).getResultNumber());
+      continue;
+    }
+    if (!isa<arith::UIToFPOp, arith::SIToFPOp, arith::ExtUIOp, arith::ExtSIOp,
+             arith::ExtFOp, arith::TruncFOp, arith::SelectOp,
+             tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
+            op))
+      return false;
+    value = op->getOperand(0);
+  }
+  return false;
 }
 
-const Expr *ExprContext::selectRow(LinalgOp contraction, OpResult result,
+const Expr *ExprContext::selectRow(LinalgOp op, OpResult result,
                                    ArrayRef<const Expr *> indices) {
-  SmallVector<const Expr *> bound;
-  OpOperand *init = contraction.getDpsInitOperand(0);
-  if (!bindLoops(contraction, contraction.getMatchingIndexingMap(init), indices,
-                 bound))
+  // Which factor may be the one-hot one?
+  auto yield = cast<linalg::YieldOp>(op.getBlock()->getTerminator());
+  Operation *sum = skipCasts(yield.getOperand(0)).getDefiningOp();
+  Operation *product = nullptr;
+  for (Value operand : sum->getOperands())
+    if (auto factor = skipCasts(operand).getDefiningOp<arith::MulFOp>())
+      product = factor;
+  if (!product || llvm::none_of(product->getOperands(), [&](Value factor) {
+        return mayBeOneHot(factor, op.getBlock());
+      }))
     return nullptr;
-  SmallVector<const Expr *> loops = makeLoops(contraction);
+  SmallVector<const Expr *> bound;
+  OpOperand *init = op.getDpsInitOperand(0);
+  if (!bindLoops(op, op.getMatchingIndexingMap(init), indices, bound))
+    return nullptr;
+  SmallVector<const Expr *> loops = makeLoops(op);
   for (auto [loop, index] : llvm::zip(loops, bound))
     if (index)
       loop = index;
-  const Expr *start = readOperand(contraction, *init, loops, Depth::Full);
-  std::optional<double> zero = start ? getFloat(start) : std::nullopt;
-  if (!zero || *zero != 0.0)
+  auto reduction = openReduction(op, result.getResultNumber(), loops);
+  if (!reduction || !reduction->factors[0] || reduction->bound.size() != 1)
     return nullptr;
-  SmallVector<unsigned> reductions;
-  contraction.getReductionDims(reductions);
-  if (reductions.size() != 1)
-    return nullptr;
-  const Expr *row = loops[reductions[0]];
-  std::optional<unsigned> rowVar =
-      row->kind == Expr::Kind::Index ? row->linear.getVar() : std::nullopt;
-  if (!rowVar)
-    return nullptr;
+  std::optional<double> zero = getFloat(reduction->init);
+  unsigned rowVar = reduction->bound[0];
+  const Expr *row = getIndex(Linear::var(rowVar), {});
   for (unsigned i : {0u, 1u}) {
-    OpOperand &hot = *contraction.getDpsInputOperand(i);
-    OpOperand &table = *contraction.getDpsInputOperand(1 - i);
-    if (getElementTypeOrSelf(hot.get().getType()).isInteger(1) &&
-        !readsBooleansUnsigned(contraction, i))
-      continue;
-    const Expr *expr = readOperand(contraction, hot, loops, Depth::Full);
     const Expr *comparison = nullptr;
-    if (!expr)
-      continue;
-    std::optional<double> value = getHotValue(expr, comparison);
+    std::optional<double> value =
+        getHotValue(reduction->factors[i], comparison);
     if (!value || *value != 1.0 ||
         static_cast<arith::CmpIPredicate>(comparison->predicate) !=
             arith::CmpIPredicate::eq)
@@ -1037,12 +1081,11 @@ const Expr *ExprContext::selectRow(LinalgOp contraction, OpResult result,
         continue;
       llvm::SmallDenseSet<unsigned> variables;
       collectVariables(id, variables);
-      if (variables.contains(*rowVar))
+      if (variables.contains(rowVar))
         continue;
-      const Expr *read = readOperand(contraction, table, loops, Depth::Full);
-      if (!read)
-        continue;
-      return replace(read, {{row, id}});
+      const Expr *read = replace(reduction->factors[1 - i], {{row, id}});
+      // What it starts from is added.
+      return zero && *zero == 0.0 ? read : getSum(reduction->init, read);
     }
   }
   return nullptr;

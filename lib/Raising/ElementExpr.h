@@ -18,6 +18,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/FoldingSet.h"
 #include "llvm/ADT/SetVector.h"
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -178,6 +179,8 @@ private:
                         ArrayRef<const Expr *> indices);
 
   llvm::SetVector<Operation *> asserting;
+  std::map<std::tuple<void *, Depth, std::vector<const Expr *>>, const Expr *>
+      elements;
   std::vector<Variable> variables;
   llvm::DenseMap<Value, unsigned> symbols;
   std::vector<std::unique_ptr<Expr>> nodes;

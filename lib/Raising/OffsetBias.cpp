@@ -272,20 +272,48 @@ static BiasSchemeAttrInterface findT5(MLIRContext *context,
   return {};
 }
 
-static BiasSchemeAttrInterface findSteps(MLIRContext *context,
-                                         const Pieces &pieces, int64_t rows) {
-  // One row for each offset between two ends.
-  bool isClip = int64_t(pieces.ids.size()) == rows;
+/// One row for each offset between two ends, if the pieces say that.
+static BiasSchemeAttrInterface findClip(MLIRContext *context,
+                                        const Pieces &pieces, int64_t rows) {
+  if (rows < 2 || int64_t(pieces.ids.size()) != rows)
+    return {};
   for (auto [k, id] : llvm::enumerate(pieces.ids))
-    isClip &= id == int64_t(k) &&
-              (k < 2 || pieces.starts[k] == pieces.starts[k - 1] + 1);
-  if (isClip && rows > 1) {
-    int64_t lo = pieces.starts[1] - 1;
-    return cast<BiasSchemeAttrInterface>(
-        Attribute(ClipAttr::get(context, lo, lo + rows - 1)));
-  }
+    if (id != int64_t(k) ||
+        (k >= 2 && pieces.starts[k] != pieces.starts[k - 1] + 1))
+      return {};
+  int64_t lo = pieces.starts[1] - 1;
+  return cast<BiasSchemeAttrInterface>(
+      Attribute(ClipAttr::get(context, lo, lo + rows - 1)));
+}
+
+/// The scheme that says the pieces, which hold over [low, high], best.
+static BiasSchemeAttrInterface findScheme(MLIRContext *context,
+                                          const Pieces &pieces, int64_t rows,
+                                          int64_t low, int64_t high) {
+  if (BiasSchemeAttrInterface clip = findClip(context, pieces, rows))
+    return clip;
+  if (BiasSchemeAttrInterface t5 = findT5(context, pieces, rows, low, high))
+    return t5;
   return cast<BiasSchemeAttrInterface>(Attribute(StepsAttr::get(
       context, rows, ArrayRef(pieces.starts).drop_front(), pieces.ids)));
+}
+
+BiasSchemeAttrInterface relattn::reverseScheme(BiasSchemeAttrInterface scheme) {
+  if (isa<AlibiAttr>(Attribute(scheme)))
+    return scheme;
+  std::optional<StepFunction> steps = scheme.getStepFunction();
+  if (!steps)
+    return {};
+  // [a, b) becomes (-b, -a].
+  Pieces pieces;
+  for (size_t k = steps->getIds().size(); k-- > 0;) {
+    pieces.starts.push_back(k < steps->getStarts().size()
+                                ? 1 - steps->getStarts()[k]
+                                : -kMaxOffset);
+    pieces.ids.push_back(steps->getIds()[k]);
+  }
+  return findScheme(scheme.getContext(), pieces, steps->getNumBuckets(),
+                    -kMaxOffset, kMaxOffset);
 }
 
 /// The offsets at which `row` is in [0, rows): from the first to the last piece
@@ -441,9 +469,10 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
       if (!pieces)
         continue;
       isKnown = true;
-      if (BiasSchemeAttrInterface t5 =
-              findT5(mlirContext, *pieces, rows, first, last)) {
-        bias.scheme = t5;
+      BiasSchemeAttrInterface scheme =
+          findScheme(mlirContext, *pieces, rows, first, last);
+      if (!isa<StepsAttr>(Attribute(scheme))) {
+        bias.scheme = scheme;
         return bias;
       }
       if (shift == 0 && ulps == 0) {
@@ -454,7 +483,7 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
             shifts.push_back(-start);
       }
       if (!best && ulps == 0) {
-        bias.scheme = findSteps(mlirContext, *pieces, rows);
+        bias.scheme = scheme;
         best = bias;
       }
     }

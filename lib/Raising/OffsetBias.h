@@ -43,6 +43,9 @@ std::optional<OffsetBias> analyzeOffsetBias(ExprContext &context,
                                             std::optional<unsigned> query,
                                             unsigned key, std::string &refusal);
 
+/// The scheme of -offset, or null.
+BiasSchemeAttrInterface reverseScheme(BiasSchemeAttrInterface scheme);
+
 } // namespace mlir::relattn
 
 #endif // RELATTN_LIB_RAISING_OFFSETBIAS_H

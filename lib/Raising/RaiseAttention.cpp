@@ -205,7 +205,7 @@ Value AttentionBuilder::build() {
   SmallVector<Value> bias, zero, mask, offset;
   BiasSchemeAttrInterface scheme;
   if (BiasOp raised = match.biasOp) {
-    scheme = raised.getScheme();
+    scheme = match.biasOpScheme;
     bias.push_back(raised.getBias());
     if (Value own = raised.getZero())
       zero.push_back(own);
@@ -288,6 +288,13 @@ struct RaiseAttention
     op->getResult(0).replaceAllUsesWith(output);
     ++numRaised;
     emitPassedRemark(op, kRewrite, "attention");
+    // From the output back: what is pure goes by itself, what asserts only what
+    // is proved has to be told.
+    if (!match->proven.empty()) {
+      llvm::SetVector<Operation *> unread = match->proven;
+      unread.insert(op);
+      eraseUnread(unread);
+    }
   }
 };
 } // namespace

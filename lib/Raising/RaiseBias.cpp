@@ -52,6 +52,28 @@ Value relattn::buildTable(OpBuilder &builder, Location loc,
       table, SmallVector<ReassociationIndices>{{0}, {1, 2}});
 }
 
+void relattn::eraseUnread(const llvm::SetVector<Operation *> &proven) {
+  // From the last to the first, each with what only it read.
+  SmallVector<Operation *> worklist(proven.begin(), proven.end());
+  llvm::SetVector<Operation *> erased;
+  while (!worklist.empty()) {
+    Operation *op = worklist.pop_back_val();
+    if (erased.contains(op) || !op->use_empty() ||
+        (!proven.contains(op) && !isOpTriviallyDead(op)))
+      continue;
+    llvm::SetVector<Operation *> producers;
+    op->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        if (Operation *producer = operand.getDefiningOp())
+          if (!op->isAncestor(producer))
+            producers.insert(producer);
+    });
+    erased.insert(op);
+    op->erase();
+    llvm::append_range(worklist, producers);
+  }
+}
+
 namespace {
 
 /// A value that is a bias: its variables, by dimension.
@@ -75,7 +97,7 @@ struct RaiseBias : public relattn::impl::RaiseBiasBase<RaiseBias> {
     });
     for (Operation *op : llvm::reverse(candidates))
       raise(op);
-    eraseProven();
+    eraseUnread(proven);
     dead.clear();
     proven.clear();
   }
@@ -84,7 +106,6 @@ struct RaiseBias : public relattn::impl::RaiseBiasBase<RaiseBias> {
   std::optional<BiasValue> match(ExprContext &context, Value value,
                                  std::string &refusal);
   void build(OpBuilder &builder, ExprContext &context, BiasValue &found);
-  void eraseProven();
 
   /// Ops without a live reader.
   llvm::DenseSet<Operation *> dead;
@@ -153,11 +174,21 @@ std::optional<BiasValue> RaiseBias::match(ExprContext &context, Value value,
   }
   if (!positions)
     return std::nullopt;
+  // The last position is the key's, unless T5's buckets say otherwise.
   std::tie(found.query, found.key) = *positions;
   std::optional<OffsetBias> bias = analyzeOffsetBias(
       context, &getContext(), expr, found.query, found.key, refusal);
   if (!bias)
     return std::nullopt;
+  if (isa<StepsAttr>(Attribute(bias->scheme))) {
+    std::string ignored;
+    std::optional<OffsetBias> turned = analyzeOffsetBias(
+        context, &getContext(), expr, found.key, found.query, ignored);
+    if (turned && isa<T5Attr>(Attribute(turned->scheme))) {
+      bias = turned;
+      std::swap(found.query, found.key);
+    }
+  }
   if (bias->heads.size() > 1 ||
       (bias->heads.size() == 1 &&
        !llvm::is_contained(variables, bias->heads[0]))) {
@@ -255,26 +286,4 @@ void RaiseBias::raise(Operation *op) {
   dead.insert(op);
   ++numRaised;
   emitPassedRemark(op, kRewrite, "a function of the offset");
-}
-
-void RaiseBias::eraseProven() {
-  // From the last to the first, each with what only it read.
-  SmallVector<Operation *> worklist(proven.begin(), proven.end());
-  llvm::SetVector<Operation *> erased;
-  while (!worklist.empty()) {
-    Operation *op = worklist.pop_back_val();
-    if (erased.contains(op) || !op->use_empty() ||
-        (!proven.contains(op) && !isOpTriviallyDead(op)))
-      continue;
-    llvm::SetVector<Operation *> producers;
-    op->walk([&](Operation *inner) {
-      for (Value operand : inner->getOperands())
-        if (Operation *producer = operand.getDefiningOp())
-          if (!op->isAncestor(producer))
-            producers.insert(producer);
-    });
-    erased.insert(op);
-    op->erase();
-    llvm::append_range(worklist, producers);
-  }
 }

@@ -19,6 +19,10 @@ namespace mlir::relattn {
 Value buildTable(OpBuilder &builder, Location loc, ExprContext &context,
                  const OffsetBias &bias, ArrayRef<unsigned> heads);
 
+/// Erases those of the ops, whose assertions are proved, that nothing reads any
+/// more, and what only they read.
+void eraseUnread(const llvm::SetVector<Operation *> &proven);
+
 } // namespace mlir::relattn
 
 #endif // RELATTN_LIB_RAISING_RAISEDBIAS_H

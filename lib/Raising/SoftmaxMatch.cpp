@@ -193,6 +193,22 @@ static bool isAllHidden(ExprContext &context, const Expr *condition,
   return false;
 }
 
+/// Whether an exponential, or a softmax, is part of `expr`.
+static bool containsExponential(const Expr *expr) {
+  llvm::SetVector<const Expr *> nodes;
+  nodes.insert(expr);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Expr *node = nodes[i];
+    if (node->is("math.exp") || node->is("math.exp2") ||
+        (node->kind == Expr::Kind::Element && node->tensor &&
+         node->tensor.getDefiningOp<linalg::SoftmaxOp>()))
+      return true;
+    if (node->kind == Expr::Kind::Apply)
+      nodes.insert(node->operands.begin(), node->operands.end());
+  }
+  return false;
+}
+
 std::optional<SoftmaxMatch> relattn::matchSoftmax(ExprContext &context,
                                                   const Expr *probabilities,
                                                   unsigned key,
@@ -226,8 +242,11 @@ std::optional<SoftmaxMatch> relattn::matchSoftmax(ExprContext &context,
     if (auto quotient = matchQuotient(expr))
       std::tie(exponential, sum) = *quotient;
     auto exponent = matchExponent(exponential, refusal);
-    if (!exponent)
+    if (!exponent) {
+      if (refusal.empty() && containsExponential(expr))
+        refusal = "something stands between softmax and value product";
       return std::nullopt;
+    }
     llvm::SmallDenseSet<unsigned> variables;
     collectVariables(exponent->second, variables);
     if (variables.contains(key)) {

@@ -39,10 +39,9 @@ def t5_bucket(offset, buckets, distance, bidirectional):
 class FrontendProgram(Program):
     """One function; `attentions` is how many a perfect recogniser finds."""
 
-    def __init__(self, rng, name, look_alike=None):
-        self.rng, self.forms, self.look_alike = rng, [], look_alike
-        super().__init__(name, self.pick("f32", "f32", "f32", "f64"))
-        self.form("type", self.element)
+    def __init__(self, rng, name, look_alike=None, force=None):
+        self.rng, self.forms, self.look_alike, self.force = rng, [], look_alike, force or {}
+        super().__init__(name, self.choose("type", ("f32", "f32", "f32", "f64")))
         self.t5 = None
         self.compose()
 
@@ -55,6 +54,15 @@ class FrontendProgram(Program):
     def form(self, kind, what):
         self.forms.append(f"{kind} {what}")
         return what
+
+    def choose(self, kind, options):
+        """One of the options, noted; the forced one if it is among them."""
+        forced = self.force.get(kind)
+        return self.form(kind, forced if forced in options else self.pick(*options))
+
+    def habit(self, name, probability):
+        """Whether the program has a habit."""
+        return self.force[name] if name in self.force else self.chance(probability)
 
     # -- building blocks --------------------------------------------------------
 
@@ -97,7 +105,7 @@ class FrontendProgram(Program):
         t = self.element
         zeros = self.filled(out_dims, 0 if self.start_values is None else self.start_values)
         pair = [lhs, rhs]
-        if self.chance(0.3):
+        if self.habit("operands swapped", 0.3):
             self.form("product", "operands swapped")
             pair.reverse()
         maps = [self.map(over, dims) for _, over in pair] + [self.map(out_dims, dims)]
@@ -109,10 +117,13 @@ class FrontendProgram(Program):
         n = [d for d in rhs[1] if d not in lhs[1]]
         is_named = (pair[0] is lhs and len(batch) <= 1 and len(m) == len(n) == 1 and lhs[1] == [*batch, *m, *reduction]
                     and rhs[1] == [*batch, *reduction, *n] and out_dims == [*batch, *m, *n])
-        if is_named and self.chance(0.7):
+        style = self.force.get("product") or ("named" if self.chance(0.7) else self.pick("contract", "generic"))
+        if style == "named" and not is_named:
+            style = "generic"
+        if style == "named":
             self.form("product", "named")
             name = self.emit(f"linalg.{'batch_matmul' if batch else 'matmul'} {text} -> {kind}")
-        elif self.chance(0.4):
+        elif style == "contract":
             self.form("product", "contract")
             name = self.emit(f"linalg.contract indexing_maps = [{', '.join(maps)}] {text} -> {kind}")
         else:
@@ -174,9 +185,8 @@ class FrontendProgram(Program):
     def bucket_ids(self, m, n, buckets, distance, bidirectional):
         """T5's buckets of the offsets, by a chain of one-op bodies, one body, or
         a constant."""
-        integer = self.pick("i64", "i64", "i32")
-        self.form("integers", integer)
-        style = self.form("buckets", self.pick("chain", "chain", "one body", "folded", "thresholds"))
+        integer = self.choose("integers", ("i64", "i64", "i32"))
+        style = self.choose("buckets", ("chain", "chain", "one body", "folded", "thresholds"))
         offset = np.arange(n.size)[None, :] - (np.arange(m.size)[:, None] + self.past)
         ids = t5_bucket(offset, buckets, distance, bidirectional)
         if style == "folded" and not (m.dynamic or n.dynamic):
@@ -242,7 +252,7 @@ class FrontendProgram(Program):
         kinds = ["none", "argument", "t5", "t5", "t5", "t5", "per offset", "alibi", "zero"]
         if self.look_alike in ("altered bucket constant", "shifted table", "mirrored table"):
             kinds = ["t5"]
-        kind = self.form("bias", self.pick(*kinds))
+        kind = self.choose("bias", kinds)
         t = self.element
         normal = lambda *shape: self.rng.standard_normal(shape)
         if kind == "none":
@@ -262,7 +272,7 @@ class FrontendProgram(Program):
                     f"%y = arith.mulf %g, %in1 : {t}", "%y"]
             data = -slopes.data[:, None, None] * np.abs(offset)
             return self.compute([head, m, n], [(value, [m, n]), (slopes, [head])], body, data), [head, m, n]
-        layout = self.form("table", self.pick("[rows, heads]", "[heads, rows]"))
+        layout = self.choose("table", ("[rows, heads]", "[heads, rows]"))
         if kind == "per offset":
             self.causal_table = False
             past = self.past
@@ -277,15 +287,27 @@ class FrontendProgram(Program):
                                  f"%y = arith.addi {source}, %c : i64", "%y"], ids, "i64")
             integer = "i64"
         else:
-            buckets, distance = self.pick(*T5_PARAMETERS)
-            self.causal_table = self.chance(0.4)
+            buckets, distance = self.force.get("T5") or self.pick(*T5_PARAMETERS)
+            self.causal_table = self.habit("one side", 0.4)
             bidirectional = not self.causal_table
             self.t5 = (buckets, distance, bidirectional)
             self.form("T5", f"{buckets} {distance} {'both' if bidirectional else 'one side'}")
             value, ids, integer = self.bucket_ids(m, n, buckets, distance, bidirectional)
             rows = Dim(buckets)
         table_dims = [rows, head] if layout.startswith("[rows") else [head, rows]
-        table = self.input(table_dims, normal(*[d.size for d in table_dims]))
+        if self.habit("table sliced", 0.1):
+            # This rank's heads of all of them.
+            self.form("table", "sliced")
+            at = table_dims.index(head)
+            whole_dims = [Dim(2 * heads) if x is head else x for x in table_dims]
+            whole = self.input(whole_dims, normal(*[x.size for x in whole_dims]))
+            offsets = ", ".join(str(heads) if i == at else "0" for i in range(2))
+            sizes = ", ".join(str(x.size) for x in table_dims)
+            name = self.emit(f"tensor.extract_slice {whole.name}[{offsets}] [{sizes}] [1, 1] : "
+                             f"{self.tensor(whole_dims)} to {self.tensor(table_dims)}")
+            table = Value(name, table_dims, np.take(whole.data, np.arange(heads, 2 * heads), at), np.zeros(1))
+        else:
+            table = self.input(table_dims, normal(*[d.size for d in table_dims]))
         read = table.data if layout.startswith("[rows") else table.data.T
         if self.look_alike == "shifted table":
             ids = np.minimum(ids + 1, rows.size - 1)
@@ -297,13 +319,13 @@ class FrontendProgram(Program):
             value = self.compute([m, n], [(value, [m, n])], [f"%l = arith.constant {rows.size - 1} : {integer}",
                                  f"%y = arith.subi %l, %in0 : {integer}", "%y"], ids, integer)
         gathered = read[ids]  # [m, n, head]
-        style = self.form("gather", self.pick("extract", "extract", "one-hot"))
+        style = self.choose("gather", ("extract", "extract", "one-hot"))
         if style == "extract":
             loops = self.pick([m, n, head], [head, m, n])
             position = loops.index(head)
             index = "%r, %h" if layout.startswith("[rows") else "%h, %r"
             guard = []
-            if self.chance(0.3):
+            if self.habit("assertions", 0.3):
                 self.form("gather", "with assertions")
                 guard = [f"%size = arith.constant {rows.size} : index", "%ok = arith.cmpi slt, %r, %size : index",
                          'cf.assert %ok, "index out of range"']
@@ -336,7 +358,7 @@ class FrontendProgram(Program):
 
     def mask(self, batch, m, n):
         """An additive mask (value, dims), or ("select", condition, dims, data)."""
-        kind = self.form("mask", self.pick("none", "none", "argument", "lowest", "bool select", "causal select", "causal add"))
+        kind = self.choose("mask", ("none", "none", "argument", "lowest", "bool select", "causal select", "causal add"))
         t = self.element
         if kind == "none":
             return None
@@ -397,13 +419,13 @@ class FrontendProgram(Program):
             maximum = x.max(number, keepdims=True)
             exponential = np.exp(x - maximum)
             total = exponential.sum(number, keepdims=True)
-        if not self.look_alike and self.chance(0.12):
+        if not self.look_alike and self.habit("softmax op", 0.12):
             self.form("softmax", "linalg.softmax")
             kind = self.tensor(dims)
             name = self.emit(f"linalg.softmax dimension({number}) ins({scores.name} : {kind}) outs({self.empty(dims)} : {kind}) -> {kind}")
             return Value(name, dims, exponential / total, np.zeros(1)), None
-        keep = self.chance(0.5)
-        style = self.form("maximum", self.pick("maximumf", "maxnumf", "compare"))
+        keep = self.habit("keepdim", 0.5)
+        style = self.choose("maximum", ("maximumf", "maxnumf", "compare"))
         line = {"maximumf": [f"%y = arith.maximumf %in, %acc : {t}"], "maxnumf": [f"%y = arith.maxnumf %acc, %in : {t}"],
                 "compare": [f"%g = arith.cmpf ogt, %in, %acc : {t}", f"%y = arith.select %g, %in, %acc : {t}"]}[style]
         infinity = "0xFF800000" if t == "f32" else "0xFFF0000000000000"
@@ -420,7 +442,7 @@ class FrontendProgram(Program):
                 exponential = np.exp(maximum - x)
             total = exponential.sum(number, keepdims=True)
         pair = "%in1, %in0" if self.look_alike == "reversed subtraction" else "%in0, %in1"
-        style = self.form("exponential", self.pick("exp", "two ops", "exp2"))
+        style = self.choose("exponential", ("exp", "two ops", "exp2"))
         ins = [(scores, dims), (peak, peak_dims)]
         if style == "two ops":
             difference = self.compute(dims, ins, [f"%y = arith.subf {pair} : {t}", "%y"], x - maximum)
@@ -439,7 +461,7 @@ class FrontendProgram(Program):
             summed = self.compute(dims, [(other, dims)], [f"%y = arith.mulf %in0, %in0 : {t}", "%y"], other.data ** 2)
             total = summed.data.sum(number, keepdims=True)
         total_value, total_dims = self.reduce(summed, dims, axis, [f"%y = arith.addf %in, %acc : {t}"], start, total, keep)
-        style = self.form("division", self.pick("div", "div", "reciprocal", "deferred"))
+        style = self.choose("division", ("div", "div", "reciprocal", "deferred"))
         if style == "deferred" and not self.look_alike:
             return e, (total_value, total_dims, total)
         ins = [(e, dims), (total_value, total_dims)]
@@ -459,21 +481,23 @@ class FrontendProgram(Program):
     def compose(self):
         t = self.element
         self.start_values = None
-        dynamic = self.form("lengths", self.pick("static", "static", "dynamic")) == "dynamic"
-        length = lambda: int(self.pick(2, 3, 7, 16, 17, 33, 150) if self.chance(0.9) else 300)
+        dynamic = self.choose("lengths", ("static", "static", "dynamic")) == "dynamic"
+        length = lambda: int(self.force.get("length") or (self.pick(2, 3, 7, 16, 17, 33, 150) if self.chance(0.9) else 300))
         m, n = Dim(length(), dynamic), Dim(length(), dynamic)
-        if self.chance(0.15):
+        if self.habit("one query", 0.15):
             m = Dim(1)
             self.form("queries", "one")
-        d, e = Dim(int(self.pick(1, 3, 8, 16))), Dim(int(self.pick(2, 5, 16)))
+        d, e = Dim(int(self.force.get("depth") or self.pick(1, 3, 8, 16))), Dim(int(self.pick(2, 5, 16)))
         head = Dim(int(self.pick(2, 3, 4)))
-        batch = self.pick([], [Dim(2)])
-        group = self.chance(0.15) and batch and head.size % 2 == 0
-        self.past = int(self.pick(0, 0, max(n.size - m.size, 0), 5))
+        batch = [Dim(2)] if self.habit("batch", 0.5) else []
+        group = self.habit("grouped heads", 0.15) and batch
+        if group:
+            head = Dim(4)
+        self.past = self.force.get("past", int(self.pick(0, 0, max(n.size - m.size, 0), 5)))
         self.form("query offset", "none" if self.past == 0 else "given")
         self.causal_table, self.sign = False, 1
         draw = lambda dims: self.rng.standard_normal([x.size for x in dims]) * 0.7
-        layout = self.form("layout", self.pick("heads first", "sequence first", "collapsed"))
+        layout = self.choose("layout", ("heads first", "sequence first", "collapsed"))
         if not batch:
             layout = "heads first"
         over = [*batch, head]
@@ -502,7 +526,7 @@ class FrontendProgram(Program):
         else:
             k, v = self.input(k_dims, draw(k_dims)), self.input(v_dims, draw(v_dims))
         factor = self.pick(0.25, 0.125, float(d.size) ** -0.5, 0.7)
-        place = self.form("scale", self.pick("none", "none", "query", "key", "roots", "scores", "after bias"))
+        place = self.choose("scale", ("none", "none", "query", "key", "roots", "scores", "after bias"))
         if place == "query":
             q = self.scaled(q, factor)
         if place == "key":
@@ -510,7 +534,7 @@ class FrontendProgram(Program):
         if place == "roots":
             q, k = self.scaled(q, factor ** 0.5), self.scaled(k, factor ** 0.5)
         q, k, v = self.noise(q), self.noise(k), self.noise(v)
-        if layout != "sequence first" and self.chance(0.6):
+        if layout != "sequence first" and self.habit("key transposed", 0.6):
             self.form("key", "transposed")
             rank = len(k.dims)
             k = self.transpose(k, [*range(rank - 2), rank - 1, rank - 2])
@@ -551,7 +575,7 @@ class FrontendProgram(Program):
                 for term, term_dims in terms:
                     result = result + spread(term.data, term_dims, dims)
             return result
-        order = self.form("additions", self.pick("one by one", "together first", "one body", "mask first"))
+        order = self.choose("additions", ("one by one", "together first", "one body", "mask first"))
         if len(additive) == 2 and order == "together first" and not {x for t_ in additive for x in t_[1] if x} - set(dims):
             (b, b_dims), (k_, k_dims_) = additive
             merged = [x for x in dims if any(x in t_[1] for t_ in additive)]
