@@ -76,8 +76,8 @@ def main():
             script.flush()
             pipeline = (f"--transform-preload-library=transform-library-paths={script.name}",
                         "--transform-interpreter", "--relattn-to-cpu")
-            plain = Module(text, pipeline, optimize="-O1")
-            after = Module(process.stdout, pipeline, optimize="-O1")
+            plain = Module(text, pipeline, optimize="-O0")
+            after = Module(process.stdout, pipeline, optimize="-O0")
         for p in programs:
             forms = p.forms + ([f"look-alike {p.look_alike}"] if p.look_alike else [])
             drawn.update(forms)

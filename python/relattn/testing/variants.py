@@ -102,7 +102,7 @@ def check(programs, before, refusals=None):
         script.flush()
         pipeline = (f"--transform-preload-library=transform-library-paths={script.name}",
                     "--transform-interpreter", "--relattn-to-cpu")
-        modules = [Module(x, pipeline, optimize="-O1") for x in (text, process.stdout)]
+        modules = [Module(x, pipeline, optimize="-O0") for x in (text, process.stdout)]
     for p in programs:
         attentions, t5, steps = found[p.name]
         reasons = re.findall(rf"\[Missed\] RaiseAttention .*Function={p.name} \| Reason=\"?([^\"\n]*)", process.stderr)
