@@ -8,6 +8,7 @@ Parameters (`lit --param NAME=VALUE`):
 """
 
 import os
+import subprocess
 
 import lit.formats
 from lit.llvm import llvm_config
@@ -78,6 +79,11 @@ if config.has_unit_tests:
     config.available_features.add("unit-tests")
 if config.torch_tests:
     config.available_features.add("torch")
+    found = subprocess.run(
+        [config.python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('torch_mlir'))"]
+    )
+    if found.returncode == 0:
+        config.available_features.add("torch-mlir")
 if config.sanitizer:
     # Sanitised plugins and libraries need a sanitised host.
     config.available_features.add("sanitizer")

@@ -4,7 +4,7 @@
 # Sourced by demo.sh and check.sh: installs what is missing, configures and
 # builds. Everything that it makes is under build/.
 #
-#   relattn_setup 0|1     1: with PyTorch and transformers
+#   relattn_setup 0|1     1: with PyTorch, transformers and torch-mlir
 #
 # Sets RELATTN_ROOT, RELATTN_PYTHON.
 
@@ -61,6 +61,9 @@ relattn_setup() { # with_torch
     # torch first: what comes after takes it as it is.
     relattn_install_python torch -- 'torch==2.13.0'
     relattn_install_python transformers -- 'transformers>=5,<6'
+    # Wheels of torch-mlir exist for few systems; what needs it is left out then.
+    (relattn_install_python torch_mlir -- 'torch-mlir==20261001') ||
+      say "torch-mlir is not to be had here: no exports from PyTorch"
     torch_tests=ON
   fi
   say "configuring and building in build/"

@@ -25,6 +25,10 @@ static void addCleanups(OpPassManager &pm) {
 void relattn::buildRelAttnRaisePipeline(OpPassManager &pm,
                                         const RelAttnRaiseOptions &options) {
   addCleanups(pm);
+  // First, while chains still say what they do beyond this program's lengths:
+  // range analysis takes out the logarithm of a short one.
+  pm.addPass(createRaiseBias());
+  addCleanups(pm);
   // Frontends guard dynamic sizes against being negative, which no dimension
   // is; reshapes are read only where sizes are provably the same.
   pm.addPass(arith::createIntRangeOptimizationsPass());

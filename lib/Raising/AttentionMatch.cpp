@@ -387,26 +387,8 @@ std::optional<BandAttr> Matcher::matchBand(AttentionMatch &match,
     value.constant = rest.constant;
     replacements[node] = context.getIndex(value, {});
   }
-  // A comparison of two positions is one of their difference.
-  if (!isBand || isFirst) {
-    if (!condition->is("arith.cmpi") ||
-        condition->operands[0]->kind != Expr::Kind::Index ||
-        condition->operands[1]->kind != Expr::Kind::Index)
-      return std::nullopt;
-    Linear difference =
-        condition->operands[0]->linear.plus(condition->operands[1]->linear, -1);
-    using P = arith::CmpIPredicate;
-    P predicate = static_cast<P>(condition->predicate);
-    if (predicate != P::slt && predicate != P::sle && predicate != P::sgt &&
-        predicate != P::sge && predicate != P::eq)
-      return std::nullopt;
-    const Expr *operands[] = {context.getIndex(difference, {}),
-                              context.getIndex(Linear::get(0), {})};
-    const Expr *turned = context.getApply(condition->op, operands);
-    if (turned == condition)
-      return std::nullopt;
-    return matchBand(match, turned, isTrue);
-  }
+  if (!isBand || isFirst)
+    return std::nullopt;
   for (auto [var, coefficient] : symbols.terms)
     if (!context.getVariable(var).symbol)
       return std::nullopt;

@@ -302,6 +302,18 @@ const Expr *ExprContext::getApply(Operation *op,
         return getIndex(Linear().plus(rhs, lhs.constant), type);
     }
   }
+  // Two positions are compared by their difference.
+  if (auto compare = dyn_cast<arith::CmpIOp>(op);
+      compare && isIndex(operands[0]) && isIndex(operands[1]) &&
+      !operands[1]->linear.isConstant()) {
+    using P = arith::CmpIPredicate;
+    P predicate = compare.getPredicate();
+    if (predicate == P::eq || predicate == P::ne || predicate == P::slt ||
+        predicate == P::sle || predicate == P::sgt || predicate == P::sge)
+      return getApply(
+          op, {getIndex(operands[0]->linear.plus(operands[1]->linear, -1), {}),
+               getIndex(Linear::get(0), {})});
+  }
   if (operands.size() == 1 && isIndex(operands[0]) &&
       isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op) &&
       !type.isInteger(1))
@@ -1075,9 +1087,24 @@ const Expr *ExprContext::selectRow(LinalgOp op, OpResult result,
         static_cast<arith::CmpIPredicate>(comparison->predicate) !=
             arith::CmpIPredicate::eq)
       continue;
-    for (unsigned side : {0u, 1u}) {
-      const Expr *id = comparison->operands[side];
-      if (comparison->operands[1 - side] != row)
+    // Two linear integers are compared by their difference, with 0.
+    SmallVector<std::pair<const Expr *, const Expr *>> sides = {
+        {comparison->operands[0], comparison->operands[1]},
+        {comparison->operands[1], comparison->operands[0]}};
+    if (comparison->operands[0]->kind == Expr::Kind::Index &&
+        getInteger(comparison->operands[1]) == 0) {
+      const Linear &difference = comparison->operands[0]->linear;
+      int64_t factor = difference.coefficient(rowVar);
+      if (factor == 1 || factor == -1)
+        sides.push_back(
+            {getIndex(Linear().plus(
+                          difference.plus(Linear::var(rowVar), -factor),
+                          -factor),
+                      {}),
+             row});
+    }
+    for (auto [id, compared] : sides) {
+      if (compared != row)
         continue;
       llvm::SmallDenseSet<unsigned> variables;
       collectVariables(id, variables);

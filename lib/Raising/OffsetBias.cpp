@@ -171,12 +171,13 @@ toOffset(ExprContext &context, const Expr *expr, std::optional<unsigned> query,
   return OverOffset{context.replace(expr, replacements), *symbols};
 }
 
-/// Takes the branches that selects take at every offset.
+/// Takes the branches that selects between values take at every offset that can
+/// occur. Selects between rows stay: they say what holds beyond.
 static const Expr *prune(ExprContext &context, const Expr *expr,
                          unsigned offset, int64_t low, int64_t high) {
   llvm::DenseMap<const Expr *, const Expr *> replacements;
   forEachNode(expr, [&](const Expr *node) {
-    if (!node->is("arith.select"))
+    if (!node->is("arith.select") || !isa<FloatType>(node->type))
       return;
     ValueRange1 condition = evaluateRange(node->operands[0], offset, low, high);
     if (condition.isSingle())

@@ -1,15 +1,21 @@
 # Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The main job on real input: T5-small's self-attention, compiled and run.
+"""The main job on real input: a Hugging Face T5 layer from its exported linalg,
+then T5-small's self-attention as one op, compiled and run.
 
     python -m relattn.demo [--no-torch] [--repeat N]
 
-Inputs and table are those of a seeded Hugging Face layer; without torch they
-are drawn from the distributions with which that layer is initialised.
+The exported layer is T5-small's, by torch-mlir; without it, a smaller one that
+was exported before (test/Corpus). Inputs and table of the ops are those of a
+seeded Hugging Face layer; without torch they are drawn from the distributions
+with which that layer is initialised.
 """
 
 import argparse
+import importlib.util
+import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -129,6 +135,65 @@ def run(name, is_decoder, use_torch, repeat):
     return ok
 
 
+def exported_layer(use_torch):
+    """(what it is, linalg text, function, inputs, PyTorch's own result)."""
+    if use_torch and importlib.util.find_spec("torch_mlir"):
+        import torch
+
+        from relattn.importer import import_torch
+        from relattn.testing.exported_layers import t5_layer
+
+        layer = t5_layer(HEADS, DEPTH, 32, 128, False, model=MODEL)
+        hidden = torch.randn(1, LENGTH, MODEL)
+        with torch.no_grad():
+            expected = layer(hidden).numpy()
+        return ("T5-small's self-attention layer, exported by torch-mlir", import_torch(layer, (hidden,)),
+                "main", [hidden.numpy()], expected)
+    corpus = EXAMPLES.parent / "Corpus/Inputs"
+    case = next(c for c in json.loads((corpus / "cases.json").read_text()) if c["name"] == "hf-t5-eager-f32")
+    text = (corpus / case["file"]).read_text()
+    text = re.sub(r"(func\.func @hf_t5_eager_f32\(.*?\) -> tensor<[^>]*>) {", r"\1 attributes {llvm.emit_c_interface} {", text)
+    spec = importlib.util.spec_from_file_location("run_case", corpus / "run_case.py")
+    run_case = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(run_case)
+    inputs = [np.array(values, np.float32).reshape(shape) for shape, _, values in run_case.all_inputs(case, 1)]
+    return "a small T5 layer, exported before (test/Corpus)", text, case["function"], inputs, None
+
+
+def run_exported(use_torch, repeat):
+    """The layer before and after relattn-raise."""
+    what, text, function, inputs, expected = exported_layer(use_torch)
+    print(f"\n{what}: {len(text.splitlines())} lines of linalg")
+    process = subprocess.run([_tool("relattn-opt"), "--relattn-raise", "--remarks-filter=relattn"],
+                             input=text, text=True, capture_output=True, check=True)
+    print("  found and refused by --relattn-raise:")
+    for verdict, rewrite, rest in re.findall(r"\[(Passed|Missed)\] (\w+) \| Category:relattn \| (.*)", process.stderr):
+        why = re.sub(r'.*(?:Remark|Reason)="?([^"]*)"?.*', r"\1", rest)
+        print(f"    {'found' if verdict == 'Passed' else 'refused'}: {rewrite}: {why}")
+    print("  after it:")
+    attention = next(row for row in process.stdout.splitlines() if "= relattn.attention" in row).strip()
+    print("    " + re.sub(r" (ins|bias|outs)\(", r"\n        \1(", attention))
+    results, times = [], ([], [])
+    modules = [Module(x, optimize="-O3") for x in (text, process.stdout)]
+    for module in modules:
+        results.append(module.call(function, *inputs, returns=(np.float32, 3)))
+    for _ in range(repeat):
+        for module, samples in zip(modules, times):
+            start = time.perf_counter()
+            module.call(function, *inputs, returns=(np.float32, 3))
+            samples.append(time.perf_counter() - start)
+    before, after = (statistics.median(samples) * 1e3 for samples in times)
+    difference = np.abs(results[0] - results[1]).max()
+    print(f"  whole layer, before {before:.1f} ms, after {after:.1f} ms (both untuned, 1 thread); "
+          f"largest difference {difference:.2g}")
+    ok = bool(difference < 1e-4) and "relattn.attention" in process.stdout
+    if expected is not None:
+        error = np.abs(results[1] - expected).max()
+        print(f"  max difference from PyTorch: {error:.2g}")
+        ok &= bool(error < 1e-4)
+    return ok
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--no-torch", action="store_true")
@@ -139,7 +204,8 @@ def main():
     source = "drawn as T5-small is initialised (no torch)" if args.no_torch else (
         "a seeded Hugging Face T5-small layer")
     print(f"inputs and table: {source}")
-    ok = [run("encoder", False, not args.no_torch, args.repeat),
+    ok = [run_exported(not args.no_torch, args.repeat),
+          run("encoder", False, not args.no_torch, args.repeat),
           run("decoder", True, not args.no_torch, args.repeat)]
     print("\nall within tolerance" if all(ok) else "\nFAILED: out of tolerance")
     return not all(ok)
