@@ -65,6 +65,8 @@ private:
                SmallVectorImpl<const Expr *> &rest);
   bool addBiasOp(AttentionMatch &match, const Expr *term);
   bool addCondition(AttentionMatch &match, const Expr *condition, bool isTrue);
+  Value matchKeyLengths(const AttentionMatch &match, const Expr *condition,
+                        bool isTrue);
   bool setQueryOffset(AttentionMatch &match, const Linear &offset);
   std::optional<BandAttr> matchBand(AttentionMatch &match,
                                     const Expr *condition, bool isTrue);
@@ -427,10 +429,51 @@ std::optional<BandAttr> Matcher::matchBand(AttentionMatch &match,
   return BandAttr::get(mlirContext, lo, hi);
 }
 
+/// Whether the key's position is compared with a length of its batch entry:
+/// key < lengths[b]. Gives the lengths.
+Value Matcher::matchKeyLengths(const AttentionMatch &match,
+                               const Expr *condition, bool isTrue) {
+  using P = arith::CmpIPredicate;
+  std::optional<unsigned> b = match.variables[AttentionOp::B];
+  if (!b || !condition->is("arith.cmpi"))
+    return {};
+  P predicate = static_cast<P>(condition->predicate);
+  for (unsigned side : {0u, 1u}) {
+    const Expr *position = condition->operands[side];
+    if (position->kind != Expr::Kind::Index ||
+        position->linear.getVar() != match.variables[AttentionOp::N])
+      continue;
+    // key < length, or length > key; or what hides: key >= length.
+    P visible = side == 0 ? P::slt : P::sgt;
+    P hidden = side == 0 ? P::sge : P::sle;
+    if (predicate != (isTrue ? visible : hidden))
+      return {};
+    const Expr *length = condition->operands[1 - side];
+    while (length->is("arith.index_cast") || length->is("arith.extsi"))
+      length = length->operands[0];
+    auto type = length->kind == Expr::Kind::Element && length->tensor
+                    ? dyn_cast<RankedTensorType>(length->tensor.getType())
+                    : RankedTensorType();
+    bool isLengths = type && type.getRank() == 1 &&
+                     (type.getElementType().isIndex() ||
+                      type.getElementType().isInteger(32) ||
+                      type.getElementType().isInteger(64)) &&
+                     length->operands[0]->kind == Expr::Kind::Index &&
+                     length->operands[0]->linear.getVar() == b;
+    return isLengths ? length->tensor : Value();
+  }
+  return {};
+}
+
 bool Matcher::addCondition(AttentionMatch &match, const Expr *condition,
                            bool isTrue) {
   if (std::optional<BandAttr> band = matchBand(match, condition, isTrue)) {
     match.band = match.band ? match.band->intersect(*band) : *band;
+    return true;
+  }
+  if (Value lengths = matchKeyLengths(match, condition, isTrue);
+      lengths && !match.keyLengths) {
+    match.keyLengths = lengths;
     return true;
   }
   if (match.booleanMask) {
@@ -733,6 +776,10 @@ Matcher::matchProduct(Operation *root, const ExprContext::Reduction &values,
   for (unsigned i : {keySide, 1 - keySide}) {
     const Expr **operand = i == keySide ? &match.key : &match.query;
     const Expr *whole = skipFloatCasts(product->factors[i]);
+    // Through computation that changes nothing, a factor of 1 for one.
+    if (*operand && whole->kind == Expr::Kind::Element && whole->tensor &&
+        whole->type == (*operand)->type)
+      *operand = whole;
     std::optional<double> factor;
     const Expr *source = nullptr;
     if (whole->is("arith.mulf") || whole->is("arith.divf")) {

@@ -49,6 +49,8 @@ struct AttentionMatch {
   Linear queryOffset;
   /// Ops that assert only what is proved.
   llvm::SetVector<Operation *> proven;
+  /// Keys from here on are hidden: one number for each batch entry.
+  Value keyLengths;
   /// The query offset is an operand of `biasOp`.
   Value queryOffsetTensor;
 };

@@ -114,6 +114,17 @@ const Expr *ExprContext::getNot(const Expr *operand) {
   return unique(expr);
 }
 
+const Expr *ExprContext::getNegation(const Expr *operand) {
+  if (operand->is("arith.negf") || operand->is("neg"))
+    return operand->operands[0];
+  Expr expr;
+  expr.kind = Expr::Kind::Apply;
+  expr.type = operand->type;
+  expr.name = "neg";
+  expr.operands = {operand};
+  return unique(expr);
+}
+
 const Expr *ExprContext::getSum(const Expr *lhs, const Expr *rhs) {
   Expr expr;
   expr.kind = Expr::Kind::Apply;
@@ -333,6 +344,11 @@ const Expr *ExprContext::getApply(Operation *op,
             getConstant(operands[0], op->getOperand(0).getType())))
       return operands[condition.getValue().isZero() ? 2 : 1];
   }
+  // A factor of 1.
+  if (isa<arith::MulFOp>(op))
+    for (unsigned i : {0u, 1u})
+      if (getFloat(operands[i]) == 1.0)
+        return operands[1 - i];
   // Constants. arith.truncf folds only what is exact.
   if (isa<arith::ExtFOp, arith::TruncFOp>(op) &&
       operands[0]->kind == Expr::Kind::Number)
@@ -1097,10 +1113,10 @@ const Expr *ExprContext::selectRow(LinalgOp op, OpResult result,
       int64_t factor = difference.coefficient(rowVar);
       if (factor == 1 || factor == -1)
         sides.push_back(
-            {getIndex(Linear().plus(
-                          difference.plus(Linear::var(rowVar), -factor),
-                          -factor),
-                      {}),
+            {getIndex(
+                 Linear().plus(difference.plus(Linear::var(rowVar), -factor),
+                               -factor),
+                 {}),
              row});
     }
     for (auto [id, compared] : sides) {
@@ -1126,6 +1142,8 @@ const Expr *ExprContext::rebuild(const Expr *expr,
                                  ArrayRef<const Expr *> operands) {
   if (expr->op)
     return getApply(expr->op, operands);
+  if (expr->name == "neg")
+    return getNegation(operands[0]);
   return operands.size() == 1 ? getNot(operands[0])
                               : getSum(operands[0], operands[1]);
 }

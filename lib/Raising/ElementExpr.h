@@ -91,9 +91,10 @@ public:
   /// `op` on operands, simplified: integer sums are linear, constants fold.
   const Expr *getApply(Operation *op, ArrayRef<const Expr *> operands);
 
-  /// Operations without an operation of the program: `not` on booleans, `add`
-  /// on floats.
+  /// Operations without an operation of the program: `not` on booleans, `neg`
+  /// and `add` on floats.
   const Expr *getNot(const Expr *expr);
+  const Expr *getNegation(const Expr *expr);
   const Expr *getSum(const Expr *lhs, const Expr *rhs);
 
   /// How far to look.

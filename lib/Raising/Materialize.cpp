@@ -217,7 +217,9 @@ public:
       if (!expr->op) {
         for (const Expr *operand : expr->operands)
           operands.push_back(emit(operand, operand->type));
-        if (operands.size() == 2) {
+        if (expr->name == "neg") {
+          value = arith::NegFOp::create(builder, loc, operands[0]);
+        } else if (operands.size() == 2) {
           value = arith::AddFOp::create(builder, loc, operands[0], operands[1]);
         } else {
           Value yes = arith::ConstantIntOp::create(builder, loc, 1, 1);

@@ -352,6 +352,89 @@ static std::pair<int64_t, int64_t> getDefinedRange(const Expr *row,
   return {first, last};
 }
 
+/// slope[h] * -|t|, in any order: the slopes.
+static std::optional<OffsetBias> findAlibi(ExprContext &context,
+                                           MLIRContext *mlirContext,
+                                           const Expr *expr, unsigned offset) {
+  // The one factor that depends on the offset.
+  const Expr *distance = expr;
+  while (true) {
+    if (distance->is("arith.negf") || distance->is("arith.extf") ||
+        distance->is("arith.truncf")) {
+      distance = distance->operands[0];
+      continue;
+    }
+    if (!distance->is("arith.mulf"))
+      break;
+    llvm::SmallDenseSet<unsigned> used[2];
+    collectVariables(distance->operands[0], used[0]);
+    collectVariables(distance->operands[1], used[1]);
+    if (used[0].contains(offset) == used[1].contains(offset))
+      return std::nullopt;
+    distance = distance->operands[used[0].contains(offset) ? 0 : 1];
+  }
+  if (!distance->is("arith.sitofp"))
+    return std::nullopt;
+  const Expr *absolute = distance->operands[0];
+  auto isOffset = [&](const Expr *x) {
+    return x->kind == Expr::Kind::Index && x->linear.constant == 0 &&
+           x->linear.terms.size() == 1 && x->linear.terms[0].first == offset &&
+           std::abs(x->linear.terms[0].second) == 1;
+  };
+  bool isDistance =
+      absolute->is("math.absi") && isOffset(absolute->operands[0]);
+  if (absolute->is("arith.maxsi"))
+    isDistance = isOffset(absolute->operands[0]) &&
+                 isOffset(absolute->operands[1]) &&
+                 absolute->operands[0]->linear.terms[0].second ==
+                     -absolute->operands[1]->linear.terms[0].second;
+  if (!isDistance)
+    return std::nullopt;
+  // What multiplies it, with the other sign.
+  const Expr *one =
+      context.getNumber(FloatAttr::get(cast<FloatType>(distance->type), 1.0));
+  OffsetBias bias;
+  bias.scheme =
+      cast<BiasSchemeAttrInterface>(Attribute(AlibiAttr::get(mlirContext)));
+  bias.operand = context.getNegation(context.replace(expr, {{distance, one}}));
+  llvm::SmallDenseSet<unsigned> used;
+  collectVariables(bias.operand, used);
+  if (used.empty())
+    return std::nullopt;
+  bias.heads.assign(used.begin(), used.end());
+  llvm::sort(bias.heads);
+  return bias;
+}
+
+/// Any other function of the offset, spread over the offsets of this program.
+static std::optional<OffsetBias>
+makeStrip(ExprContext &context, MLIRContext *mlirContext,
+          const OverOffset &over, unsigned offset,
+          std::optional<int64_t> queries, std::optional<int64_t> keys,
+          std::string &refusal) {
+  if (!queries || !keys) {
+    refusal = "the bias is no row of a table, and the lengths are not known";
+    return std::nullopt;
+  }
+  OffsetBias bias;
+  bias.scheme =
+      cast<BiasSchemeAttrInterface>(Attribute(StripAttr::get(mlirContext)));
+  bias.rows = *queries + *keys - 1;
+  bias.row = context.addVariable(bias.rows);
+  bias.zero = *queries - 1;
+  // t = key - query + symbols, and key - query = row - zero.
+  Linear t = Linear::var(bias.row).plus(over.symbols);
+  t.constant -= *bias.zero;
+  bias.operand = context.substitute(over.expr, {{offset, t}});
+  llvm::SmallDenseSet<unsigned> used;
+  collectVariables(bias.operand, used);
+  for (unsigned var : used)
+    if (var != bias.row && !context.getVariable(var).symbol)
+      bias.heads.push_back(var);
+  llvm::sort(bias.heads);
+  return bias;
+}
+
 std::optional<OffsetBias>
 relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
                            const Expr *expr, std::optional<unsigned> query,
@@ -380,6 +463,7 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
       query ? context.getVariable(*query).size : std::optional<int64_t>(1);
   std::optional<int64_t> keys = context.getVariable(key).size;
   std::optional<OffsetBias> best;
+  bool needsStrip = false;
   llvm::SmallDenseSet<int64_t> tried;
   for (size_t next = 0; next < shifts.size(); ++next) {
     int64_t shift = shifts[next];
@@ -407,6 +491,16 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
         ++leaves;
       }
     });
+    if (leaves == 0) {
+      refusal = "the bias reads no table";
+      return std::nullopt;
+    }
+    if (std::optional<OffsetBias> alibi =
+            findAlibi(context, mlirContext, pruned, offset)) {
+      alibi->queryOffset = Linear().plus(over->symbols, -1);
+      alibi->queryOffset.constant -= shift;
+      return alibi;
+    }
     llvm::SmallDenseSet<unsigned> variables;
     if (leaves == 1) {
       // The offset is in the row alone.
@@ -416,8 +510,9 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
       collectVariables(without, variables);
     }
     if (leaves != 1 || variables.contains(offset)) {
-      refusal = "the bias is no single row of a table";
-      return std::nullopt;
+      // ALiBi may have its 0 elsewhere.
+      needsStrip = true;
+      continue;
     }
     std::optional<unsigned> rowDim;
     for (auto [dim, index] : llvm::enumerate(leaf->operands)) {
@@ -492,6 +587,23 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
       refusal = "the row of the table is no step function of the offset";
       return std::nullopt;
     }
+  }
+  // A row of a table, with something else: its parts are worth more alone.
+  bool readsRow = false;
+  forEachNode(expr, [&](const Expr *node) {
+    if (node->kind != Expr::Kind::Element || !node->tensor)
+      return;
+    llvm::SmallDenseSet<unsigned> used;
+    collectVariables(node, used);
+    readsRow |= used.contains(key) || (query && used.contains(*query));
+  });
+  if (readsRow && !best)
+    refusal = "the bias is no single row of a table";
+  if (needsStrip && !best && !readsRow) {
+    std::optional<OverOffset> over =
+        toOffset(context, expr, query, key, offset, /*shift=*/0, refusal);
+    return makeStrip(context, mlirContext, *over, offset, queries, keys,
+                     refusal);
   }
   return best;
 }

@@ -216,6 +216,9 @@ Value AttentionBuilder::build() {
         heads.push_back(*match.variables[dimension]);
     scheme = match.offsetBias->scheme;
     bias.push_back(buildTable(builder, loc, context, *match.offsetBias, heads));
+    if (match.offsetBias->zero)
+      zero.push_back(arith::ConstantIndexOp::create(builder, loc,
+                                                    *match.offsetBias->zero));
   } else if (match.denseBias) {
     MappedValue dense = getMasklike(match.denseBias);
     bias.push_back(dense.tensor);
@@ -242,10 +245,9 @@ Value AttentionBuilder::build() {
       builder, loc, init.getType(), /*lse=*/Type(), query.tensor, key.tensor,
       value.tensor, bias.empty() ? Value() : bias[0],
       zero.empty() ? Value() : zero[0], mask.empty() ? Value() : mask[0],
-      offset.empty() ? Value() : offset[0], /*keyLengths=*/Value(),
-      ValueRange(init), builder.getAffineMapArrayAttr(maps),
-      builder.getF64FloatAttr(match.scale), scheme,
-      match.band ? *match.band : BandAttr(),
+      offset.empty() ? Value() : offset[0], match.keyLengths, ValueRange(init),
+      builder.getAffineMapArrayAttr(maps), builder.getF64FloatAttr(match.scale),
+      scheme, match.band ? *match.band : BandAttr(),
       maskMap ? AffineMapAttr::get(maskMap) : AffineMapAttr());
   return restore(op.getOutput(), units);
 }

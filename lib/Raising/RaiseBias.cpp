@@ -32,24 +32,40 @@ Value relattn::buildTable(OpBuilder &builder, Location loc,
                           ArrayRef<unsigned> heads) {
   bool dependsOnHead = llvm::any_of(
       heads, [&](unsigned var) { return llvm::is_contained(bias.heads, var); });
-  SmallVector<unsigned> variables = {bias.row};
+  // A table is [rows, H], a strip [H, rows], slopes [H].
+  bool isStrip = isa<StripAttr>(Attribute(bias.scheme));
+  SmallVector<unsigned> variables;
+  if (bias.rows && !isStrip)
+    variables.push_back(bias.row);
   if (dependsOnHead)
     llvm::append_range(variables, heads);
+  if (isStrip)
+    variables.push_back(bias.row);
   // A table read as it is keeps its own dimension of heads.
   const Expr *operand = bias.operand;
   Value table = materialize(builder, loc, context, operand, variables);
   auto type = cast<RankedTensorType>(table.getType());
-  if (type.getRank() <= 2)
+  if (!dependsOnHead || heads.size() < 2)
     return table;
-  int64_t size = 1;
-  for (int64_t dim : type.getShape().drop_front())
-    size = ShapedType::isDynamic(dim) || ShapedType::isDynamic(size)
-               ? ShapedType::kDynamic
-               : size * dim;
+  // The heads of groups and those within one are one dimension.
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<int64_t> shape;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    bool isJoined = variables[dim] == heads[1];
+    if (!isJoined) {
+      groups.push_back({dim});
+      shape.push_back(type.getDimSize(dim));
+      continue;
+    }
+    groups.back().push_back(dim);
+    bool isDynamic =
+        ShapedType::isDynamic(shape.back()) || type.isDynamicDim(dim);
+    shape.back() =
+        isDynamic ? ShapedType::kDynamic : shape.back() * type.getDimSize(dim);
+  }
   return tensor::CollapseShapeOp::create(
-      builder, loc,
-      RankedTensorType::get({type.getDimSize(0), size}, type.getElementType()),
-      table, SmallVector<ReassociationIndices>{{0}, {1, 2}});
+      builder, loc, RankedTensorType::get(shape, type.getElementType()), table,
+      groups);
 }
 
 void relattn::eraseUnread(const llvm::SetVector<Operation *> &proven) {
@@ -220,8 +236,11 @@ void RaiseBias::build(OpBuilder &builder, ExprContext &context,
   Value offset;
   if (!(found.bias.queryOffset == Linear()))
     offset = materializeIndex(builder, loc, context, found.bias.queryOffset);
+  Value zero;
+  if (found.bias.zero)
+    zero = arith::ConstantIndexOp::create(builder, loc, *found.bias.zero);
   Value dense = BiasOp::create(builder, loc, init.getType(), found.bias.scheme,
-                               table, init, /*zero=*/Value(), offset);
+                               table, init, zero, offset);
   // Back to the value's own dimensions.
   SmallVector<AffineExpr> results;
   auto getDim = [&](std::optional<unsigned> var) -> AffineExpr {

@@ -26,6 +26,8 @@ def RaiseBias : Pass<"relattn-raise-bias"> {
     scalar expression through elementwise ops, fused or not, reshapes,
     transposes, broadcasts, slices and copies. What is taken:
 
+    - slopes times the distance (`#relattn.alibi`); where the lengths are static,
+      any other function of the offset and of learnt numbers (`#relattn.strip`);
     - a read of one row of a table `[rows, H]` or `[H, rows]` (rank 1: shared),
       by `tensor.extract`, or by the product with a one-hot matrix;
     - the row an integer function of j - i, plus a run-time scalar perhaps, of
@@ -130,7 +132,8 @@ def RaiseAttention : Pass<"relattn-raise-attention"> {
     - bias: a `relattn.bias`, or what relattn-raise-bias would raise, becomes the
       op's table (one that stays opaque, `#relattn.dense`); zeros go;
     - masks: a choice between the scores and -inf, or between 0 and -inf, becomes
-      the band if it compares positions, else the i1 mask. Finite numbers stay an
+      the band if it compares positions, `key_lengths` if it compares the key's
+      with a number for each batch entry, else the i1 mask. Finite numbers stay an
       additive mask, since they do not hide a key from a query that sees none;
       with `assume-bounded-scores` a choice of 0 or a very low number hides.
 

@@ -358,7 +358,8 @@ class FrontendProgram(Program):
 
     def mask(self, batch, m, n):
         """An additive mask (value, dims), or ("select", condition, dims, data)."""
-        kind = self.choose("mask", ("none", "none", "argument", "lowest", "bool select", "causal select", "causal add"))
+        kind = self.choose("mask", ("none", "none", "argument", "lowest", "bool select", "causal select", "causal add",
+                                    "key lengths"))
         t = self.element
         if kind == "none":
             return None
@@ -370,7 +371,17 @@ class FrontendProgram(Program):
                 data = np.where(self.rng.random(shape) < 0.3, -3.0e38, 0.0)
                 data[..., 0] = 0.0
             return self.input(dims, data), dims
-        if kind == "bool select":
+        if kind == "key lengths" and batch:
+            integer = self.pick("i64", "i32")
+            lengths = self.rng.integers(1, n.size + 1, batch[0].size)
+            value = self.input(batch, lengths, integer)
+            data = np.arange(n.size)[None, :] < lengths[:, None]
+            pair, predicate = self.pick(("%j, %in0", "slt"), ("%in0, %j", "sgt"))
+            name = self.compute([*batch, n], [(value, batch)],
+                                ["%j0 = linalg.index 1 : index", f"%j = arith.index_cast %j0 : index to {integer}",
+                                 f"%v = arith.cmpi {predicate}, {pair} : {integer}", "%v"], data, "i1")
+            return "select", name, [*batch, n], data
+        if kind in ("bool select", "key lengths"):
             dims = self.pick([n], [m, n])
             data = self.rng.random([d.size for d in dims]) < 0.7
             data[..., 0] = True

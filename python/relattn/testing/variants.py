@@ -55,6 +55,7 @@ VARIANTS = [
     ("V15", "causal by comparison, select -inf", {"mask": "causal select", "past": 0}, ()),
     ("V15", "causal by comparison, added", {"mask": "causal add", "past": 0}, ()),
     ("V16", "a boolean mask", {"mask": "bool select"}, ()),
+    ("V16", "a length for each batch entry", {"mask": "key lengths", "batch": True}, ()),
     ("V17", "f64", {"type": "f64", **T5}, ()),
     ("V18", "maxnumf", {"maximum": "maxnumf"}, ()),
     ("V18", "compare and select", {"maximum": "compare"}, ()),
