@@ -11,6 +11,7 @@
 #include "Materialize.h"
 #include "SoftmaxMatch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include <cmath>
@@ -877,9 +878,58 @@ bool Matcher::readOutput(AttentionMatch &match, ArrayRef<const Expr *> output) {
   return true;
 }
 
+/// Whether an exponential stands a few elementwise ops before `value`. Cheap:
+/// almost every product in a program ends here.
+static bool isNearExponential(Value value) {
+  llvm::SetVector<Operation *> ops;
+  if (Operation *op = value.getDefiningOp())
+    ops.insert(op);
+  for (size_t i = 0; i < ops.size() && i < 24; ++i) {
+    Operation *op = ops[i];
+    if (isa<linalg::SoftmaxOp, math::ExpOp, math::Exp2Op>(op))
+      return true;
+    auto linalgOp = dyn_cast<LinalgOp>(op);
+    if (linalgOp && linalgOp.getNumReductionLoops() != 0)
+      continue;
+    if (linalgOp)
+      for (Operation &inner : *linalgOp.getBlock())
+        if (isa<math::ExpOp, math::Exp2Op>(inner))
+          return true;
+    for (Value operand : op->getOperands())
+      if (Operation *producer = operand.getDefiningOp())
+        ops.insert(producer);
+  }
+  return false;
+}
+
+/// Whether `root` can be a value product, or the division of one: told without
+/// opening anything.
+static bool isCandidate(Operation *root) {
+  auto linalgOp = dyn_cast<LinalgOp>(root);
+  if (linalgOp && isSumOfProducts(linalgOp)) {
+    for (Operation &inner : *linalgOp.getBlock())
+      if (isa<math::ExpOp, math::Exp2Op>(inner))
+        return true;
+    return llvm::any_of(linalgOp.getDpsInputs(), isNearExponential);
+  }
+  for (Value operand : root->getOperands()) {
+    Operation *op = operand.getDefiningOp();
+    while (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                           tensor::CastOp, linalg::TransposeOp>(op) ||
+           (isa_and_nonnull<linalg::GenericOp>(op) &&
+            cast<LinalgOp>(op).getNumDpsInputs() == 1 &&
+            cast<LinalgOp>(op).getNumReductionLoops() == 0))
+      op = op->getOperand(0).getDefiningOp();
+    auto product = dyn_cast_or_null<LinalgOp>(op);
+    if (product && isSumOfProducts(product) && isCandidate(product))
+      return true;
+  }
+  return false;
+}
+
 std::optional<AttentionMatch> Matcher::run(Operation *root) {
   auto type = dyn_cast<RankedTensorType>(root->getResult(0).getType());
-  if (!type || !isa<FloatType>(type.getElementType()))
+  if (!type || !isa<FloatType>(type.getElementType()) || !isCandidate(root))
     return std::nullopt;
   auto linalgOp = dyn_cast<LinalgOp>(root);
   std::optional<ExprContext::Reduction> values;

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "relattn/Raising/Passes.h"
 
@@ -111,18 +112,29 @@ struct RaiseBias : public relattn::impl::RaiseBiasBase<RaiseBias> {
       if (op->getNumResults() == 1 && !op->getParentOfType<LinalgOp>())
         candidates.push_back(op);
     });
+    for (Operation *op : candidates)
+      classify(op);
     for (Operation *op : llvm::reverse(candidates))
-      raise(op);
+      if (positional.contains(op) && !computed.contains(op))
+        raise(op);
+    positional.clear();
+    computed.clear();
     eraseUnread(proven);
     dead.clear();
     proven.clear();
   }
 
+  void classify(Operation *op);
   void raise(Operation *op);
   std::optional<BiasValue> match(ExprContext &context, Value value,
                                  std::string &refusal);
   void build(OpBuilder &builder, ExprContext &context, BiasValue &found);
 
+  /// Ops whose elements depend on positions, and those that depend on a
+  /// reduction (a product of activations, a norm), found in one walk: without
+  /// it each value of a residual stream would be followed back to its
+  /// beginning.
+  llvm::DenseSet<Operation *> positional, computed;
   /// Ops without a live reader.
   llvm::DenseSet<Operation *> dead;
   /// Ops whose assertions are proved, to be erased once nothing reads them.
@@ -130,6 +142,42 @@ struct RaiseBias : public relattn::impl::RaiseBiasBase<RaiseBias> {
 };
 
 } // namespace
+
+void RaiseBias::classify(Operation *op) {
+  auto linalgOp = dyn_cast<LinalgOp>(op);
+  bool isReduction = isa<linalg::SoftmaxOp>(op) ||
+                     (linalgOp && linalgOp.getNumReductionLoops() != 0);
+  bool mayHoldOneHot = false;
+  if (linalgOp)
+    for (Operation &inner : *linalgOp.getBlock()) {
+      if (isa<linalg::IndexOp>(inner))
+        positional.insert(op);
+      mayHoldOneHot |= isa<arith::CmpIOp>(inner);
+    }
+  for (Value operand : op->getOperands()) {
+    Attribute constant;
+    if (matchPattern(operand, m_Constant(&constant)) &&
+        isa<ElementsAttr>(constant) &&
+        isa<IntegerType>(getElementTypeOrSelf(operand)))
+      positional.insert(op);
+    Operation *producer = operand.getDefiningOp();
+    if (!producer)
+      continue;
+    if (positional.contains(producer))
+      positional.insert(op);
+    if (computed.contains(producer))
+      computed.insert(op);
+    mayHoldOneHot |= isReduction && positional.contains(producer);
+  }
+  // A one-hot product reads rows of a table, computed or not.
+  if (isReduction) {
+    if (linalgOp && isSumOfProducts(linalgOp) && mayHoldOneHot &&
+        positional.contains(op))
+      computed.erase(op);
+    else
+      computed.insert(op);
+  }
+}
 
 std::optional<BiasValue> RaiseBias::match(ExprContext &context, Value value,
                                           std::string &refusal) {
