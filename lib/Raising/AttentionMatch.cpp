@@ -891,13 +891,22 @@ static bool isNearExponential(Value value) {
     auto linalgOp = dyn_cast<LinalgOp>(op);
     if (linalgOp && linalgOp.getNumReductionLoops() != 0)
       continue;
-    if (linalgOp)
-      for (Operation &inner : *linalgOp.getBlock())
-        if (isa<math::ExpOp, math::Exp2Op>(inner))
-          return true;
-    for (Value operand : op->getOperands())
-      if (Operation *producer = operand.getDefiningOp())
-        ops.insert(producer);
+    // Floats alone: sizes have producers of their own.
+    auto follow = [&](Operation *reader) {
+      for (Value operand : reader->getOperands())
+        if (isa<ShapedType>(operand.getType()) &&
+            isa<FloatType>(getElementTypeOrSelf(operand)))
+          if (Operation *producer = operand.getDefiningOp())
+            ops.insert(producer);
+    };
+    follow(op);
+    if (!linalgOp)
+      continue;
+    for (Operation &inner : *linalgOp.getBlock()) {
+      if (isa<math::ExpOp, math::Exp2Op>(inner))
+        return true;
+      follow(&inner);
+    }
   }
   return false;
 }

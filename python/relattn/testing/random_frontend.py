@@ -97,7 +97,7 @@ def main():
                 if not is_t5 and not steps:
                     causes["table not recovered"] += 1
                     print(f"seed {args.seed} chunk {done} {p.name} table not recovered: {', '.join(p.forms)}")
-            errors = p.error(plain), p.error(after)
+            errors = p.errors(plain, after)
             worst = max(worst, *errors)
             if max(errors) > 1:
                 failed += 1

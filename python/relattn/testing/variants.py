@@ -107,7 +107,7 @@ def check(programs, before, refusals=None):
     for p in programs:
         attentions, t5, steps = found[p.name]
         reasons = re.findall(rf"\[Missed\] RaiseAttention .*Function={p.name} \| Reason=\"?([^\"\n]*)", process.stderr)
-        error = max(p.error(module) for module in modules)
+        error = max(p.errors(*modules))
         if error > 1:
             yield f"error {error:.3g} of the tolerance"
         elif refusals:
