@@ -15,6 +15,7 @@
 #define RELATTN_LIB_RAISING_ELEMENTEXPR_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/FoldingSet.h"
 #include "llvm/ADT/SetVector.h"
@@ -143,6 +144,8 @@ public:
   /// through.
   const llvm::SetVector<Operation *> &getAsserting() const { return asserting; }
 
+  bool readsOneHot() const { return hasOneHot; }
+
   /// The variables that were split into quotient and remainder on the way, as
   /// substitutions; apply them to everything before comparing.
   const Expr *resolveSplits(const Expr *expr);
@@ -165,7 +168,13 @@ private:
   /// An element of a constant whose numbers rise evenly along one dimension.
   const Expr *readProgression(DenseElementsAttr values,
                               ArrayRef<const Expr *> indices);
+  /// Whether one-hot products were taken as reads of a row: outside of the
+  /// table they give 0, and reads anything.
+  bool hasOneHot = false;
   bool isBroadcastGuard(ArrayRef<const Expr *> select) const;
+  const Expr *rewrite(const Expr *root,
+                      llvm::DenseMap<const Expr *, const Expr *> done,
+                      llvm::function_ref<const Expr *(const Expr *)> onIndex);
   const Expr *rebuild(const Expr *expr, ArrayRef<const Expr *> operands);
   const Expr *scalarInBody(Value value, Body &body);
   const Expr *readOperand(linalg::LinalgOp op, OpOperand &operand,
@@ -173,6 +182,19 @@ private:
   bool bindLoops(linalg::LinalgOp op, AffineMap map,
                  ArrayRef<const Expr *> indices,
                  SmallVectorImpl<const Expr *> &loops);
+  using Indices = SmallVector<const Expr *>;
+  std::optional<Indices> getSourceOf(tensor::ExpandShapeOp op,
+                                     ArrayRef<const Expr *> indices);
+  std::optional<Indices> getSourceOf(tensor::CollapseShapeOp op,
+                                     ArrayRef<const Expr *> indices);
+  std::optional<Indices> getSourceOf(tensor::ReshapeOp op,
+                                     ArrayRef<const Expr *> indices);
+  std::optional<Indices> getSourceOf(tensor::ExtractSliceOp op,
+                                     ArrayRef<const Expr *> indices);
+  bool splitDown(Linear index, RankedTensorType type, ArrayRef<int64_t> dims,
+                 SmallVectorImpl<const Expr *> &source);
+  const Expr *elementOfLinalg(linalg::LinalgOp op, OpResult result,
+                              ArrayRef<const Expr *> indices, Depth depth);
   const Expr *elementOfOp(Operation *op, OpResult result,
                           ArrayRef<const Expr *> indices, Depth depth);
 
@@ -188,6 +210,11 @@ private:
   llvm::FoldingSet<Expr> set;
   llvm::DenseMap<unsigned, Linear> splitValues;
 };
+
+/// An affine expression of dimensions and symbols (which follow them in
+/// `loops`), if it is a sum of multiples.
+std::optional<Linear> getAffine(AffineExpr expr, ArrayRef<const Expr *> loops,
+                                unsigned dimensions = 0);
 
 /// Whether `op` sums products of two things, perhaps computed in its body.
 bool isSumOfProducts(linalg::LinalgOp op);

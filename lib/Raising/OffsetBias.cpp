@@ -553,7 +553,8 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
     bias.queryOffset = Linear().plus(over->symbols, -1);
     bias.queryOffset.constant -= shift;
     bias.isInBounds = first <= low && high <= last;
-    if (!bias.isInBounds && low != -kMaxOffset) {
+    // A read beyond the table is undefined, a one-hot product there is 0.
+    if (!bias.isInBounds && (low != -kMaxOffset || context.readsOneHot())) {
       refusal = "the bias reads beyond the table";
       return std::nullopt;
     }

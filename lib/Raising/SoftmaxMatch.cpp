@@ -53,10 +53,11 @@ static bool isMinusInfinity(const Expr *expr) {
   return number && std::isinf(*number) && *number < 0;
 }
 
-/// -inf or a number that no score reaches: the lowest of f16 or less.
+/// -inf, or a number that no score falls below: about the lowest of its type.
 static bool isLowest(const Expr *expr) {
-  std::optional<double> number = getFloat(skipFloatCasts(expr));
-  return number && *number <= -65504.0;
+  const Expr *inner = skipFloatCasts(expr);
+  std::optional<double> number = getFloat(inner);
+  return number && *number <= (inner->type.isF16() ? -65504.0 : -1e38);
 }
 
 bool relattn::isSumOf(ExprContext &context, const Expr *sum,
