@@ -92,11 +92,17 @@ public:
   /// `op` on operands, simplified: integer sums are linear, constants fold.
   const Expr *getApply(Operation *op, ArrayRef<const Expr *> operands);
 
-  /// Operations without an operation of the program: `not` on booleans, `neg`
-  /// and `add` on floats.
-  const Expr *getNot(const Expr *expr);
-  const Expr *getNegation(const Expr *expr);
-  const Expr *getSum(const Expr *lhs, const Expr *rhs);
+  /// Operations without an operation of the program:
+  ///   not(x), neg(x), add(x, y)   on a boolean, floats
+  ///   clamp(id)                   the integer in [0, number)
+  ///   rowOrZero(id, x)            x if id is in [0, number), else 0
+  const Expr *getNamed(StringRef name, Type type, int64_t number,
+                       ArrayRef<const Expr *> operands);
+  const Expr *getNot(const Expr *x) { return getNamed("not", x->type, 0, x); }
+  const Expr *getNegation(const Expr *x);
+  const Expr *getSum(const Expr *x, const Expr *y) {
+    return getNamed("add", x->type, 0, {x, y});
+  }
 
   /// How far to look.
   enum class Depth {
@@ -143,8 +149,6 @@ public:
   /// The linalg ops whose bodies assert something, that expressions went
   /// through.
   const llvm::SetVector<Operation *> &getAsserting() const { return asserting; }
-
-  bool readsOneHot() const { return hasOneHot; }
 
   /// The variables that were split into quotient and remainder on the way, as
   /// substitutions; apply them to everything before comparing.

@@ -100,33 +100,21 @@ unsigned ExprContext::addVariable(Value tensor, int64_t dim) {
   return id;
 }
 
-const Expr *ExprContext::getNot(const Expr *operand) {
+const Expr *ExprContext::getNamed(StringRef name, Type type, int64_t number,
+                                  ArrayRef<const Expr *> operands) {
   Expr expr;
   expr.kind = Expr::Kind::Apply;
-  expr.type = operand->type;
-  expr.name = "not";
-  expr.operands = {operand};
+  expr.type = type;
+  expr.name = name;
+  expr.predicate = number;
+  expr.operands.assign(operands.begin(), operands.end());
   return unique(expr);
 }
 
 const Expr *ExprContext::getNegation(const Expr *operand) {
   if (operand->is("arith.negf") || operand->is("neg"))
     return operand->operands[0];
-  Expr expr;
-  expr.kind = Expr::Kind::Apply;
-  expr.type = operand->type;
-  expr.name = "neg";
-  expr.operands = {operand};
-  return unique(expr);
-}
-
-const Expr *ExprContext::getSum(const Expr *lhs, const Expr *rhs) {
-  Expr expr;
-  expr.kind = Expr::Kind::Apply;
-  expr.type = lhs->type;
-  expr.name = "add";
-  expr.operands = {lhs, rhs};
-  return unique(expr);
+  return getNamed("neg", operand->type, 0, operand);
 }
 
 const Expr *ExprContext::getIndex(const Linear &linear, Type type) {
@@ -328,12 +316,8 @@ const Expr *ExprContext::getApply(Operation *op,
 
 const Expr *ExprContext::rebuild(const Expr *expr,
                                  ArrayRef<const Expr *> operands) {
-  if (expr->op)
-    return getApply(expr->op, operands);
-  if (expr->name == "neg")
-    return getNegation(operands[0]);
-  return operands.size() == 1 ? getNot(operands[0])
-                              : getSum(operands[0], operands[1]);
+  return expr->op ? getApply(expr->op, operands)
+                  : getNamed(expr->name, expr->type, expr->predicate, operands);
 }
 
 const Expr *ExprContext::getLookup(DenseElementsAttr values,

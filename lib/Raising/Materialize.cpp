@@ -215,16 +215,7 @@ public:
     case Expr::Kind::Apply: {
       SmallVector<Value> operands;
       if (!expr->op) {
-        for (const Expr *operand : expr->operands)
-          operands.push_back(emit(operand, operand->type));
-        if (expr->name == "neg") {
-          value = arith::NegFOp::create(builder, loc, operands[0]);
-        } else if (operands.size() == 2) {
-          value = arith::AddFOp::create(builder, loc, operands[0], operands[1]);
-        } else {
-          Value yes = arith::ConstantIntOp::create(builder, loc, 1, 1);
-          value = arith::XOrIOp::create(builder, loc, operands[0], yes);
-        }
+        value = emitNamed(expr);
         break;
       }
       for (auto [operand, source] :
@@ -246,6 +237,37 @@ public:
   }
 
 private:
+  Value emitNamed(const Expr *expr) {
+    Type index = builder.getIndexType();
+    auto constant = [&](int64_t number) -> Value {
+      return arith::ConstantIndexOp::create(builder, loc, number);
+    };
+    if (expr->is("clamp") || expr->is("rowOrZero")) {
+      Value id = emit(expr->operands[0], index);
+      if (expr->is("clamp")) {
+        Value atLeast = arith::MaxSIOp::create(builder, loc, id, constant(0));
+        return arith::MinSIOp::create(builder, loc, atLeast,
+                                      constant(expr->predicate - 1));
+      }
+      Value isInside =
+          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, id,
+                                constant(expr->predicate));
+      Value zero = arith::ConstantOp::create(
+          builder, loc, builder.getFloatAttr(expr->type, 0.0));
+      return arith::SelectOp::create(builder, loc, isInside,
+                                     emit(expr->operands[1], expr->type), zero);
+    }
+    SmallVector<Value> operands;
+    for (const Expr *operand : expr->operands)
+      operands.push_back(emit(operand, operand->type));
+    if (expr->is("neg"))
+      return arith::NegFOp::create(builder, loc, operands[0]);
+    if (expr->is("add"))
+      return arith::AddFOp::create(builder, loc, operands[0], operands[1]);
+    Value yes = arith::ConstantIntOp::create(builder, loc, 1, 1);
+    return arith::XOrIOp::create(builder, loc, operands[0], yes);
+  }
+
   /// Integers of an expression have no width; each use asks for its own.
   Value toType(Value value, Type type) {
     if (value.getType() == type)

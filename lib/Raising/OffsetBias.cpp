@@ -196,6 +196,27 @@ static const Expr *prune(ExprContext &context, const Expr *expr,
   return result;
 }
 
+/// Takes one-hot products as reads of their row where that is in the table at
+/// every offset that can occur.
+static const Expr *openOneHots(ExprContext &context, const Expr *expr,
+                               unsigned offset, int64_t low, int64_t high) {
+  llvm::DenseMap<const Expr *, const Expr *> replacements;
+  forEachNode(expr, [&](const Expr *node) {
+    if (!node->is("rowOrZero"))
+      return;
+    const Expr *id = node->operands[0];
+    if (!isInside(id, offset, low, high, node->predicate))
+      return;
+    llvm::DenseMap<const Expr *, const Expr *> rows;
+    forEachNode(node->operands[1], [&](const Expr *inner) {
+      if (inner->is("clamp") && inner->operands[0] == id)
+        rows[inner] = id;
+    });
+    replacements[node] = context.replace(node->operands[1], rows);
+  });
+  return replacements.empty() ? expr : context.replace(expr, replacements);
+}
+
 //===----------------------------------------------------------------------===//
 // Schemes
 //===----------------------------------------------------------------------===//
@@ -481,6 +502,7 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
     }
     const Expr *pruned = prune(context, over->expr, offset, low, high);
 
+    pruned = openOneHots(context, pruned, offset, low, high);
     // One read of one table.
     const Expr *leaf = nullptr;
     unsigned leaves = 0;
@@ -508,6 +530,13 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
       const Expr *without = context.replace(
           pruned, {{leaf, context.getIndex(Linear::var(marker), {})}});
       collectVariables(without, variables);
+    }
+    bool isOneHot = false;
+    forEachNode(pruned,
+                [&](const Expr *node) { isOneHot |= node->is("rowOrZero"); });
+    if (isOneHot) {
+      refusal = "a one-hot row may be beyond the table";
+      return std::nullopt;
     }
     if (leaves != 1 || variables.contains(offset)) {
       // ALiBi may have its 0 elsewhere.
@@ -553,8 +582,7 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
     bias.queryOffset = Linear().plus(over->symbols, -1);
     bias.queryOffset.constant -= shift;
     bias.isInBounds = first <= low && high <= last;
-    // A read beyond the table is undefined, a one-hot product there is 0.
-    if (!bias.isInBounds && (low != -kMaxOffset || context.readsOneHot())) {
+    if (!bias.isInBounds && low != -kMaxOffset) {
       refusal = "the bias reads beyond the table";
       return std::nullopt;
     }

@@ -493,10 +493,16 @@ ValueRange1 Evaluator::computeApply(const Expr *expr) {
   if (x.size() == 2 && expr->op)
     return x[0].isFloat ? computeFloat(expr, x[0], x[1])
                         : computeInteger(expr, x[0], x[1]);
+  if (name == "clamp") {
+    auto inside = [&](int64_t value) {
+      return std::clamp<int64_t>(value, 0, expr->predicate - 1);
+    };
+    return integers(inside(x[0].low), inside(x[0].high));
+  }
   if (name == "not")
     return x[0].isSingle() ? integers(1 - x[0].low, 1 - x[0].low)
                            : integers(0, 1);
-  if (x.size() != 1)
+  if (x.size() != 1 || !expr->op)
     return anyOf(type);
   Type source = getElementTypeOrSelf(expr->op->getOperand(0).getType());
   if (name == "arith.extsi" || name == "arith.index_cast" ||
@@ -549,6 +555,24 @@ ValueRange1 Evaluator::computeApply(const Expr *expr) {
 ValueRange1 relattn::evaluateRange(const Expr *expr, unsigned offset,
                                    int64_t low, int64_t high, int logUlps) {
   return Evaluator(offset, low, high, logUlps).visit(expr);
+}
+
+bool relattn::isInside(const Expr *expr, unsigned offset, int64_t low,
+                       int64_t high, int64_t limit) {
+  SmallVector<std::pair<int64_t, int64_t>> worklist = {{low, high}};
+  for (unsigned evaluations = 0; !worklist.empty(); ++evaluations) {
+    auto [first, last] = worklist.pop_back_val();
+    ValueRange1 range = evaluateRange(expr, offset, first, last);
+    if (range.low >= 0 && range.high < limit)
+      continue;
+    bool isOutside = range.high < 0 || range.low >= limit;
+    if (isOutside || first == last || evaluations > 65536)
+      return false;
+    int64_t middle = first + (last - first) / 2;
+    worklist.push_back({middle + 1, last});
+    worklist.push_back({first, middle});
+  }
+  return true;
 }
 
 //===----------------------------------------------------------------------===//

@@ -41,6 +41,11 @@ struct ValueRange1 {
 ValueRange1 evaluateRange(const Expr *expr, unsigned offset, int64_t low,
                           int64_t high, int logUlps = 0);
 
+/// Whether `expr` is in [0, limit) at all offsets in [low, high]; proved by
+/// splitting.
+bool isInside(const Expr *expr, unsigned offset, int64_t low, int64_t high,
+              int64_t limit);
+
 /// A piecewise constant function: `ids[k]` holds from `starts[k]` (the first is
 /// -kMaxOffset) to the next start.
 struct Pieces {

@@ -278,12 +278,19 @@ const Expr *ExprContext::selectRow(LinalgOp op, OpResult result,
     for (auto [id, compared] : sides) {
       if (compared != row)
         continue;
-      llvm::SmallDenseSet<unsigned> variables;
-      collectVariables(id, variables);
-      if (variables.contains(rowVar))
+      llvm::SmallDenseSet<unsigned> used;
+      collectVariables(id, used);
+      if (used.contains(rowVar))
         continue;
-      const Expr *read = replace(reduction->factors[1 - i], {{row, id}});
-      hasOneHot = true;
+      // No row is hot outside of the table: 0, and nothing may be read there.
+      std::optional<int64_t> rows = variables[rowVar].size;
+      if (!rows)
+        continue;
+      const Expr *inside =
+          getNamed("clamp", IndexType::get(op->getContext()), *rows, id);
+      const Expr *read = reduction->factors[1 - i];
+      read = getNamed("rowOrZero", read->type, *rows,
+                      {id, replace(read, {{row, inside}})});
       // What it starts from is added.
       return zero && *zero == 0.0 ? read : getSum(reduction->init, read);
     }

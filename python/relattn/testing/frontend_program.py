@@ -14,7 +14,8 @@ from relattn.testing.linalg_program import TYPES, Dim, Program, Value, spread
 T5_PARAMETERS = [(32, 128), (8, 20), (16, 64), (32, 32), (64, 256)]
 LOOK_ALIKES = ["softmax over queries", "maximum of another tensor", "sum of another tensor",
                "sum starts at one", "values start at one", "reversed subtraction", "extra user",
-               "dropout", "tanh", "altered bucket constant", "shifted table", "mirrored table"]
+               "dropout", "tanh", "altered bucket constant", "shifted table", "mirrored table",
+               "one-hot beyond the table"]
 
 
 def t5_bucket(offset, buckets, distance, bidirectional):
@@ -250,7 +251,7 @@ class FrontendProgram(Program):
         """(value, its dims) of the bias, or None; counts the T5 bucketing."""
         heads = head.size
         kinds = ["none", "argument", "t5", "t5", "t5", "t5", "per offset", "alibi", "zero"]
-        if self.look_alike in ("altered bucket constant", "shifted table", "mirrored table"):
+        if self.look_alike in ("altered bucket constant", "shifted table", "mirrored table", "one-hot beyond the table"):
             kinds = ["t5"]
         kind = self.choose("bias", kinds)
         t = self.element
@@ -318,8 +319,16 @@ class FrontendProgram(Program):
             ids = rows.size - 1 - ids
             value = self.compute([m, n], [(value, [m, n])], [f"%l = arith.constant {rows.size - 1} : {integer}",
                                  f"%y = arith.subi %l, %in0 : {integer}", "%y"], ids, integer)
-        gathered = read[ids]  # [m, n, head]
-        style = self.choose("gather", ("extract", "extract", "one-hot"))
+        if self.look_alike == "one-hot beyond the table":
+            # Rows past the last one: nothing is hot, the bias is 0.
+            ids = ids + 3
+            value = self.compute([m, n], [(value, [m, n])], [f"%o = arith.constant 3 : {integer}",
+                                 f"%y = arith.addi %in0, %o : {integer}", "%y"], ids, integer)
+            gathered = np.where((ids < rows.size)[..., None], read[np.minimum(ids, rows.size - 1)], 0.0)
+            style = self.choose("gather", ("one-hot",))
+        else:
+            gathered = read[ids]  # [m, n, head]
+            style = self.choose("gather", ("extract", "extract", "one-hot"))
         if style == "extract":
             loops = self.pick([m, n, head], [head, m, n])
             position = loops.index(head)
@@ -336,7 +345,7 @@ class FrontendProgram(Program):
             hot = self.compute([m, n, rows], [(value, [m, n])],
                                ["%i = linalg.index 2 : index", f"%j = arith.index_cast %i : index to {integer}",
                                 f"%e = arith.cmpi eq, %in0, %j : {integer}", f"%y = arith.uitofp %e : i1 to {t}", "%y"],
-                               np.eye(rows.size)[ids])
+                               np.equal.outer(ids, np.arange(rows.size)).astype(float))
             saved, self.start_values = self.start_values, None
             dims = [m, n, head, rows]
             bias = self.matmul(dims, (hot, [m, n, rows]), (table, table_dims), gathered, [m, n, head], [rows])
