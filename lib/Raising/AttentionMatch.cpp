@@ -52,6 +52,7 @@ private:
   std::optional<AttentionMatch>
   matchProduct(Operation *root, const ExprContext::Reduction &values,
                unsigned side, const Expr *sum, ArrayRef<const Expr *> output);
+  bool isComputable(const AttentionMatch &match);
   bool hidesARow(const AttentionMatch &match);
   bool readOutput(AttentionMatch &match, ArrayRef<const Expr *> output);
   void addParts(const Expr *expr, SmallVector<const Expr *> wrappers,
@@ -819,6 +820,8 @@ Matcher::matchProduct(Operation *root, const ExprContext::Reduction &values,
   if (!readOutput(match, output) || !assignRoles(match, key, depth) ||
       !addTerms(match, parts))
     return std::nullopt;
+  if (!isComputable(match))
+    return refuse("a bias or mask cannot be an operand of attention");
   if (!softmax->isSafe && hidesARow(match))
     return refuse("a query that sees no key is NaN here, and 0 in attention");
   // Assertions on rows of the table cannot fail.
@@ -828,6 +831,33 @@ Matcher::matchProduct(Operation *root, const ExprContext::Reduction &values,
     return refuse("the scores or probabilities have another user");
   refusal.clear();
   return match;
+}
+
+/// Whether every tensor that the op needs can be built from the dimensions of
+/// attention and scalars of the program.
+bool Matcher::isComputable(const AttentionMatch &match) {
+  SmallVector<unsigned> variables;
+  for (const auto &variable : match.variables)
+    if (variable)
+      variables.push_back(*variable);
+  for (const Expr *expr : {match.query, match.key, match.value, match.denseBias,
+                           match.additiveMask, match.booleanMask})
+    if (expr && !canMaterialize(context, expr, variables))
+      return false;
+  Type queryType = match.query->type;
+  auto isReadable = [&](Type type) {
+    return type == queryType ||
+           type == AttentionOp::getAccumulatorType(queryType);
+  };
+  if (BiasOp bias = match.biasOp)
+    return isReadable(getElementTypeOrSelf(bias.getBias()));
+  if (!match.offsetBias)
+    return true;
+  if (!isReadable(match.offsetBias->operand->type))
+    return false;
+  if (match.offsetBias->rows)
+    variables.push_back(match.offsetBias->row);
+  return canMaterialize(context, match.offsetBias->operand, variables);
 }
 
 /// Whether the band provably hides every key from a query.

@@ -322,3 +322,26 @@ func.func @no_raise_if_a_row_sees_nothing(%q: tensor<8x4x16xf32>, %k: tensor<8x1
   %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
   return %out : tensor<8x4x16xf32>
 }
+
+// -----
+
+// A table of f64 is no operand of attention in f32.
+// CHECK-LABEL: func @no_raise_with_a_wider_table
+// CHECK-NOT: relattn.attention
+// CHECK: return
+// REMARK: [Missed] RaiseAttention | Category:relattn | Function=no_raise_with_a_wider_table | Reason="a bias or mask cannot be an operand of attention"
+func.func @no_raise_with_a_wider_table(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %table: tensor<32x8xf64>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %e64 = tensor.empty() : tensor<8x4x6xf64>
+  %bias = relattn.bias #relattn.t5<buckets = 32, max_distance = 128> ins(%table : tensor<32x8xf64>) outs(%e64 : tensor<8x4x6xf64>)
+  %b32 = arith.truncf %bias : tensor<8x4x6xf64> to tensor<8x4x6xf32>
+  %t = arith.addf %s, %b32 : tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%t : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %oe = tensor.empty() : tensor<8x4x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %o = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%oz : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %o : tensor<8x4x16xf32>
+}
