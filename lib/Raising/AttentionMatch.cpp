@@ -353,10 +353,6 @@ std::optional<BandAttr> Matcher::matchBand(AttentionMatch &match,
   unsigned n = *match.variables[AttentionOp::N];
   MLIRContext *mlirContext = match.root->getContext();
   // One query has its position as a constant.
-  Variables used = getVariables(condition);
-  used.erase(n);
-  if (m)
-    used.erase(*m);
   Linear symbols;
   llvm::DenseMap<const Expr *, const Expr *> replacements;
   unsigned offset = context.addVariable(std::nullopt);

@@ -220,8 +220,11 @@ const Expr *ExprContext::getApply(Operation *op,
   auto isIndex = [](const Expr *expr) {
     return expr->kind == Expr::Kind::Index;
   };
-  // Integers.
-  if (operands.size() == 2 && isIndex(operands[0]) && isIndex(operands[1])) {
+  // Integers. Narrow ones wrap where positions reach; they stay operations.
+  bool isWide = isa<IndexType>(type) ||
+                (isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 32);
+  if (isWide && operands.size() == 2 && isIndex(operands[0]) &&
+      isIndex(operands[1])) {
     const Linear &lhs = operands[0]->linear, &rhs = operands[1]->linear;
     if (isa<arith::AddIOp>(op))
       return getIndex(lhs.plus(rhs), type);
@@ -246,9 +249,8 @@ const Expr *ExprContext::getApply(Operation *op,
           op, {getIndex(operands[0]->linear.plus(operands[1]->linear, -1), {}),
                getIndex(Linear::get(0), {})});
   }
-  if (operands.size() == 1 && isIndex(operands[0]) &&
-      isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op) &&
-      !type.isInteger(1))
+  if (isWide && operands.size() == 1 && isIndex(operands[0]) &&
+      isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op))
     return operands[0];
   if (auto apply = dyn_cast<affine::AffineApplyOp>(op))
     if (std::optional<Linear> linear =

@@ -73,6 +73,15 @@ static ValueRange1 unite(const ValueRange1 &a, const ValueRange1 &b) {
   return integers(std::min(a.low, b.low), std::max(a.high, b.high));
 }
 
+/// `range` in an integer type narrower than positions are: any number of the
+/// type if it may wrap.
+static ValueRange1 wrap(const ValueRange1 &range, Type type) {
+  if (!type.isInteger() || type.getIntOrFloatBitWidth() >= 32)
+    return range;
+  ValueRange1 fits = anyInteger(type);
+  return range.low >= fits.low && range.high <= fits.high ? range : fits;
+}
+
 namespace {
 /// One evaluation: memoised over the expression's nodes.
 class Evaluator {
@@ -492,7 +501,7 @@ ValueRange1 Evaluator::computeApply(const Expr *expr) {
     return compareFloats(expr, x[0], x[1]);
   if (x.size() == 2 && expr->op)
     return x[0].isFloat ? computeFloat(expr, x[0], x[1])
-                        : computeInteger(expr, x[0], x[1]);
+                        : wrap(computeInteger(expr, x[0], x[1]), type);
   if (name == "clamp") {
     auto inside = [&](int64_t value) {
       return std::clamp<int64_t>(value, 0, expr->predicate - 1);
@@ -510,7 +519,9 @@ ValueRange1 Evaluator::computeApply(const Expr *expr) {
     bool isUnsigned = name.ends_with("ui");
     if (source.isInteger(1))
       return isUnsigned ? x[0] : integers(-x[0].high, -x[0].low);
-    return isUnsigned && x[0].low < 0 ? anyOf(type) : x[0];
+    if (isUnsigned && x[0].low < 0)
+      return anyOf(type);
+    return wrap(x[0], type);
   }
   if (name == "arith.trunci") {
     ValueRange1 fits = anyInteger(type);

@@ -174,3 +174,30 @@ func.func @no_raise_of_other_functions(%table: tensor<30xf32>, %ids: tensor<4x6x
   } -> tensor<4x6xf32>
   return %product, %argument : tensor<4x6xf32>, tensor<4x6xf32>
 }
+
+// -----
+
+// Positions of 8 bits wrap at 128, and 200 do not fit.
+// CHECK-LABEL: func @no_raise_of_positions_that_wrap
+// CHECK-NOT: relattn.bias
+// CHECK: return
+func.func @no_raise_of_positions_that_wrap(%table: tensor<8xf32>) -> tensor<200x200xf32> {
+  %empty = tensor.empty() : tensor<200x200xf32>
+  %bias = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      outs(%empty : tensor<200x200xf32>) {
+  ^bb0(%unused: f32):
+    %zero = arith.constant 0 : i8
+    %seven = arith.constant 7 : i8
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %i8 = arith.index_cast %i : index to i8
+    %j8 = arith.index_cast %j : index to i8
+    %offset = arith.subi %j8, %i8 : i8
+    %0 = arith.maxsi %offset, %zero : i8
+    %1 = arith.minsi %0, %seven : i8
+    %row = arith.index_cast %1 : i8 to index
+    %value = tensor.extract %table[%row] : tensor<8xf32>
+    linalg.yield %value : f32
+  } -> tensor<200x200xf32>
+  return %bias : tensor<200x200xf32>
+}
