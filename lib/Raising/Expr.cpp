@@ -114,6 +114,10 @@ const Expr *ExprContext::getNamed(StringRef name, Type type, int64_t number,
 const Expr *ExprContext::getNegation(const Expr *operand) {
   if (operand->is("arith.negf") || operand->is("neg"))
     return operand->operands[0];
+  if (operand->is("arith.mulf"))
+    for (unsigned i : {0u, 1u})
+      if (getFloat(operand->operands[i]) == -1.0)
+        return operand->operands[1 - i];
   return getNamed("neg", operand->type, 0, operand);
 }
 
@@ -273,6 +277,9 @@ const Expr *ExprContext::getApply(Operation *op,
       if (getFloat(operands[i]) == 1.0)
         return operands[1 - i];
   // Constants. arith.truncf folds only what is exact.
+  if (isa<arith::NegFOp>(op) && operands[0]->kind == Expr::Kind::Number)
+    if (auto number = dyn_cast<FloatAttr>(operands[0]->number))
+      return getNumber(FloatAttr::get(type, neg(number.getValue())));
   if (isa<arith::ExtFOp, arith::TruncFOp>(op) &&
       operands[0]->kind == Expr::Kind::Number)
     if (auto number = dyn_cast<FloatAttr>(operands[0]->number)) {

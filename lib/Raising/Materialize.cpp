@@ -22,6 +22,11 @@ OpFoldResult relattn::getDimension(OpBuilder &builder, Location loc,
   if (auto result = dyn_cast<OpResult>(tensor)) {
     if (auto expand = dyn_cast<tensor::ExpandShapeOp>(result.getOwner()))
       return expand.getMixedOutputShape()[dim];
+    // arith and math on tensors say nothing of their sizes.
+    if (result.getOwner()->hasTrait<OpTrait::Elementwise>())
+      for (Value operand : result.getOwner()->getOperands())
+        if (isa<RankedTensorType>(operand.getType()))
+          return getDimension(builder, loc, operand, dim);
     ReifiedRankedShapedTypeDims shapes;
     if (succeeded(reifyResultShapes(builder, result.getOwner(), shapes)))
       return shapes[result.getResultNumber()][dim];

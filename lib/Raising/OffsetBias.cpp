@@ -397,6 +397,8 @@ static std::optional<OffsetBias> findAlibi(ExprContext &context,
   if (!distance->is("arith.sitofp"))
     return std::nullopt;
   const Expr *absolute = distance->operands[0];
+  while (absolute->is("arith.index_cast") || absolute->is("arith.extsi"))
+    absolute = absolute->operands[0];
   auto isOffset = [&](const Expr *x) {
     return x->kind == Expr::Kind::Index && x->linear.constant == 0 &&
            x->linear.terms.size() == 1 && x->linear.terms[0].first == offset &&
@@ -420,9 +422,12 @@ static std::optional<OffsetBias> findAlibi(ExprContext &context,
   bias.operand = context.getNegation(context.replace(expr, {{distance, one}}));
   llvm::SmallDenseSet<unsigned> used;
   collectVariables(bias.operand, used);
-  if (used.empty())
+  for (unsigned var : used)
+    if (!context.getVariable(var).symbol)
+      bias.heads.push_back(var);
+  // One slope for all heads has no place in the op; it is a strip.
+  if (bias.heads.empty())
     return std::nullopt;
-  bias.heads.assign(used.begin(), used.end());
   llvm::sort(bias.heads);
   return bias;
 }

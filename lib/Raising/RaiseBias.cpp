@@ -323,7 +323,10 @@ void RaiseBias::build(OpBuilder &builder, ExprContext &context,
   }
   if (result.getType() != type)
     result = tensor::CastOp::create(builder, loc, type, result);
-  found.value.replaceAllUsesWith(result);
+  // Sizes of the new ops may be those of the old value.
+  found.value.replaceUsesWithIf(result, [](OpOperand &use) {
+    return !isa<tensor::DimOp>(use.getOwner());
+  });
 }
 
 void RaiseBias::raise(Operation *op) {

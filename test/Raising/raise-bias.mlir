@@ -177,6 +177,30 @@ func.func @no_raise_of_other_functions(%table: tensor<30xf32>, %ids: tensor<4x6x
 
 // -----
 
+// Sizes that only the value itself has.
+// CHECK-LABEL: func @unknown_sizes
+// CHECK: relattn.bias #relattn.alibi ins(%arg0 : tensor<2xf32>)
+func.func @unknown_sizes(%slopes: tensor<2xf32>, %m: index, %n: index) -> tensor<2x?x?xf32> {
+  %empty = tensor.empty(%m, %n) : tensor<2x?x?xf32>
+  %distance = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} outs(%empty : tensor<2x?x?xf32>) {
+  ^bb0(%unused: f32):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %0 = arith.subi %j, %i : index
+    %1 = math.absi %0 : index
+    %2 = arith.index_cast %1 : index to i64
+    %3 = arith.sitofp %2 : i64 to f32
+    linalg.yield %3 : f32
+  } -> tensor<2x?x?xf32>
+  %spread = linalg.broadcast ins(%slopes : tensor<2xf32>) outs(%empty : tensor<2x?x?xf32>) dimensions = [1, 2]
+  %negated = arith.negf %distance : tensor<2x?x?xf32>
+  %bias = arith.mulf %negated, %spread : tensor<2x?x?xf32>
+  return %bias : tensor<2x?x?xf32>
+}
+
+// -----
+
 // Positions of 8 bits wrap at 128, and 200 do not fit.
 // CHECK-LABEL: func @no_raise_of_positions_that_wrap
 // CHECK-NOT: relattn.bias
