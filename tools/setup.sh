@@ -64,6 +64,7 @@ relattn_setup() { # with_torch
     # Wheels of torch-mlir exist for few systems; what needs it is left out then.
     (relattn_install_python torch_mlir -- 'torch-mlir==20261001') ||
       say "torch-mlir is not to be had here: no exports from PyTorch"
+    relattn_install_python onnx -- 'onnx>=1.17'
     torch_tests=ON
   fi
   say "configuring and building in build/"

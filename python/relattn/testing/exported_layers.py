@@ -5,15 +5,18 @@
     python -m relattn.testing.exported_layers
 
 For each of T5's bucket parameters, both directions, odd numbers of heads, depths
-and lengths, and lengths past saturation: relattn-raise must find the attention
-and its buckets, and compute what PyTorch does.
+and lengths, and lengths past saturation, from torch.export and from ONNX files:
+relattn-raise must find the attention and its buckets, and compute what PyTorch
+does.
 """
 
 import sys
+import tempfile
+import warnings
 
 import numpy as np
 
-from relattn.importer import import_torch
+from relattn.importer import import_onnx, import_torch
 from relattn.jit import Module
 from relattn.testing.frontend_program import T5_PARAMETERS
 from relattn.testing.random_frontend import attributes
@@ -48,19 +51,30 @@ def t5_layer(heads, depth, buckets, distance, is_decoder, implementation="eager"
     return Layer().eval()
 
 
+def import_by_onnx(layer, hidden):
+    """The layer through an ONNX file."""
+    import torch
+
+    with tempfile.TemporaryDirectory(prefix="relattn-") as directory, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter without onnxscript is the older one
+        torch.onnx.export(layer, (hidden,), f"{directory}/layer.onnx", dynamo=False, opset_version=17)
+        return import_onnx(f"{directory}/layer.onnx")
+
+
 def main():
     import torch
 
     failed = 0
     cases = [(p, one, SHAPES[(i + j) % len(SHAPES)], implementation)
              for i, p in enumerate(T5_PARAMETERS) for j, one in enumerate((False, True))
-             for implementation in ("eager", "sdpa")]
+             for implementation in ("eager", "sdpa", *(["ONNX"] if i < 2 else []))]
     for (buckets, distance), one_side, (heads, depth, length), implementation in cases:
-        layer = t5_layer(heads, depth, buckets, distance, one_side, implementation)
+        is_onnx = implementation == "ONNX"
+        layer = t5_layer(heads, depth, buckets, distance, one_side, "eager" if is_onnx else implementation)
         hidden = torch.randn(1, length, 24)
         with torch.no_grad():
             expected = layer(hidden).numpy()
-        text = import_torch(layer, (hidden,))
+        text = import_by_onnx(layer, hidden) if is_onnx else import_torch(layer, (hidden,))
         raised = opt(text, ["--relattn-raise"]).stdout
         attentions, t5, _ = attributes(raised)["main"]
         output = Module(raised, optimize="-O1").call("main", hidden.numpy(), returns=(np.float32, 3))
