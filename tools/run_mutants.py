@@ -6,8 +6,9 @@
     run_mutants.py [NAME-PART...]
 
 Works in a copy of the working tree (build/mutants), which it configures once;
-each mutant takes one compilation and the tests of the rewrites. Exits with 1 if
-a mutant survives all of them. Not part of the suite: a run takes half an hour.
+each mutant takes one compilation and the tests of the rewrites, or of raising.
+Exits with 1 if a mutant survives all of them. Not part of the suite: a run takes
+an hour.
 """
 
 import shutil
@@ -20,6 +21,9 @@ COPY = ROOT / "build/mutants"
 FOLD, TRACE = "lib/Transforms/FoldBiasIntoScores.cpp", "lib/Transforms/ScoresTrace.cpp"
 SCALING, SCALE = "lib/Transforms/RemoveScaling.cpp", "lib/Transforms/Scale.cpp"
 UNIFORM = "lib/Transforms/UniformScalar.cpp"
+SOFTMAX, MATCH = "lib/Raising/SoftmaxMatch.cpp", "lib/Raising/AttentionMatch.cpp"
+SCORES, TERMS = "lib/Raising/AttentionScores.cpp", "lib/Raising/AttentionTerms.cpp"
+USERS, BIAS, EXPR = "lib/Raising/AttentionUsers.cpp", "lib/Raising/OffsetBias.cpp", "lib/Raising/Expr.cpp"
 
 #: (guard, file, text, what stands there instead)
 MUTANTS = [
@@ -61,6 +65,38 @@ MUTANTS = [
     ("scale: operand smaller than the scores", SCALING, "if (!isSmaller) {", "if (false) {"),
     ("scale: operands of one type merge", SCALING, "if (!haveOneType) {", "if (false) {"),
     ("scale: bias scaled too", SCALING, "if (!done && !plan.scale.isOne()) {", "if (false) {"),
+    ("raise: sum starts at zero", SOFTMAX, 'if (!start || *start != 0.0) {', "if (false) {"),
+    ("raise: sum of the exponential", SOFTMAX, 'refusal.set("the sum is of another tensor", reduction->op);\n    return false;', ";"),
+    ("raise: maximum of the scores", SOFTMAX, 'refusal.set("the maximum is of another tensor", reduction->op);\n    return false;', ";"),
+    ("raise: maximum starts at -inf", SOFTMAX, "if (!isLowest(reduction->init)) {", "if (false) {"),
+    ("raise: softmax over the keys", SOFTMAX, "index->linear.getVar() != std::optional(key)) {", "false) {"),
+    ("raise: one maximum for a row", SOFTMAX, "if (variables.contains(key)) {", "if (false) {"),
+    ("raise: factor log2(e)", SOFTMAX, "if (std::abs(*number - llvm::numbers::log2e) < 2 * epsilon)", "if (true)"),
+    ("raise: rows that see nothing", SOFTMAX, "if (allHidden && !isAllHidden(context, allHidden, match.scores, key)) {", "if (false) {"),
+    ("raise: maximum added back", SOFTMAX, "skipFloatCasts(exponent->second) ==\n            skipFloatCasts(expr->operands[1 - i]) &&", ""),
+    ("raise: value product starts at zero", MATCH, "if (!start || *start != 0.0)", "if (false)"),
+    ("raise: one element type", MATCH, "if (!accumulator || match.key->type != type || match.value->type != type)", "if (!accumulator)"),
+    ("raise: output's element type", MATCH, "if (element != match.query->type &&", "if (false &&"),
+    ("raise: a row is NaN", MATCH, "if (!isSafe && hidesARow(match))", "if (false)"),
+    ("raise: readable table", MATCH, "(isReadable(operand->type) &&", "(true &&"),
+    ("raise: readable bias", MATCH, "if (bias && !isReadable(getElementTypeOrSelf(bias.getBias())))", "if (false)"),
+    ("raise: nothing between", SCORES, 'if (!hasScores(expr)) {', "if (!hasScores(expr) || !expr->is(\"arith.select\")) {"),
+    ("raise: hidden by -inf", SCORES, "if (std::isinf(*hidden) && *hidden < 0) {", "if (*hidden < 0) {"),
+    ("raise: finite masks stay numbers", TERMS, "if (std::isinf(hiding->first))", "if (true)"),
+    ("raise: every row keeps a key", TERMS, "if (isBand && everyRowSeesAKey(match))", "if (isBand)"),
+    ("raise: no other mask", TERMS, "if (match.booleanMask || match.keyLengths || match.denseBias)\n    return;", ""),
+    ("raise: one interval of offsets", TERMS, "if (visible != 1)", "if (visible == 0)"),
+    ("raise: what hides", TERMS, "if (predicate != (isTrue ? visible : hidden))", "if (false)"),
+    ("raise: heads in their order", TERMS, "if (!isShared && !(term->operands[rank - 3]->linear == head))", "if (false)"),
+    ("raise: another user", USERS, "if (!isPure || op->hasTrait<OpTrait::IsTerminator>()) {", "if (false) {"),
+    ("raise: log-sum-exp before the values", USERS, "if (!canComeAfterRoot(match, inBlock)) {", "if (false) {"),
+    ("raise: log-sum-exp of these scores", USERS, "if (context.substitute(own, values) != scores)\n    return false;", ""),
+    ("raise: function of the offset", BIAS, "isOffset = false;\n      return;", "return;"),
+    ("raise: constant ids along diagonals", BIAS, "else if (diagonal != value)\n        return nullptr;", ""),
+    ("raise: one-hot in the table", BIAS, "if (!isInside(id, offset, low, high, node->predicate))\n      return;", ""),
+    ("raise: assertions that hold", BIAS, "bias.isInBounds = isInside(row, offset, low, high, rows);", "bias.isInBounds = true;"),
+    ("raise: positions that wrap", EXPR, "return llvm::isIntN(width, low) && llvm::isIntN(width, high);", "return true;"),
+    ("raise: lengths that may wrap", EXPR, "if (!size || *size > kMaxOffset)\n      return false;", "if (!size)\n      continue;"),
 ]
 
 
@@ -83,11 +119,19 @@ def prepare():
         raise SystemExit(build.stdout[-3000:])
 
 
-def failures():
-    """Names of the tests that fail now."""
+def failures(guard=""):
+    """Names of the tests of a guard that fail now."""
     python, opt = ROOT / "build/venv/bin/python", COPY / "build/bin"
-    tests = sh("$(llvm-config-22 --bindir)/lit --no-progress-bar build/test --filter 'Transforms/|rewrite-refusals'", cwd=COPY)
+    is_raising = guard.startswith("raise")
+    tests = "Raising/.*mlir" if is_raising else "Transforms/|rewrite-refusals"
+    tests = sh(f"$(llvm-config-22 --bindir)/lit --no-progress-bar build/test --filter '{tests}'", cwd=COPY)
     failed = [line.split("::")[1].split()[0] for line in tests.stdout.splitlines() if line.startswith("FAIL")]
+    if is_raising:
+        for run in ("random_frontend --look-alikes --programs 200", "random_frontend --programs 200", "variants"):
+            if not failed:
+                process = sh(f"RELATTN_BIN={opt} PYTHONPATH=python {python} -m relattn.testing.{run}", cwd=COPY)
+                failed += [run] if process.returncode else []
+        return failed
     random = sh(f"RELATTN_BIN={opt} PYTHONPATH=python {python} -m relattn.testing.random_linalg --programs 200",
                 cwd=COPY)
     # So few programs do not reach every form: only the numbers count.
@@ -98,7 +142,7 @@ def failures():
 def main(parts):
     chosen = [m for m in MUTANTS if not parts or any(part in m[0] for part in parts)]
     prepare()
-    broken = failures()
+    broken = failures() + failures("raise")
     if broken:
         raise SystemExit(f"without a mutant these fail: {', '.join(broken)}")
     survived = 0
@@ -112,7 +156,7 @@ def main(parts):
         if build.returncode:
             path.write_text(original)
             raise SystemExit(f"{guard}: the mutant does not compile:\n{build.stdout[-2000:]}")
-        failed = failures()
+        failed = failures(guard)
         survived += not failed
         print(f"{guard}: {', '.join(failed) or 'SURVIVED'}", flush=True)
         path.write_text(original)
