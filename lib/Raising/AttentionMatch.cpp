@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionMatch.h"
+#include "AttentionMatcher.h"
 #include "Materialize.h"
 #include "SoftmaxMatch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -19,220 +20,6 @@
 using namespace mlir;
 using namespace mlir::relattn;
 using linalg::LinalgOp;
-
-namespace {
-
-using Variables = llvm::SmallDenseSet<unsigned>;
-
-Variables getVariables(const Expr *expr) {
-  Variables result;
-  collectVariables(expr, result);
-  return result;
-}
-
-/// The scores before the softmax, taken apart.
-struct ScoresParts {
-  const Expr *product = nullptr;
-  double scale = 1.0;
-  SmallVector<const Expr *> terms;
-  /// Conditions under which a key is visible: the expression, and whether it
-  /// must be true.
-  SmallVector<std::pair<const Expr *, bool>> conditions;
-};
-
-class Matcher {
-public:
-  Matcher(ExprContext &context, const AttentionMatchOptions &options,
-          std::string &refusal)
-      : context(context), options(options), refusal(refusal) {}
-
-  std::optional<AttentionMatch> run(Operation *root);
-
-private:
-  std::optional<AttentionMatch>
-  matchProduct(Operation *root, const ExprContext::Reduction &values,
-               unsigned side, const Expr *sum, ArrayRef<const Expr *> output);
-  bool isComputable(const AttentionMatch &match);
-  bool hidesARow(const AttentionMatch &match);
-  bool readOutput(AttentionMatch &match, ArrayRef<const Expr *> output);
-  void addParts(const Expr *expr, SmallVector<const Expr *> wrappers,
-                ScoresParts &parts);
-  bool takeApart(const Expr *expr, unsigned key,
-                 SmallVector<const Expr *> wrappers, ScoresParts &parts);
-  bool isScores(const Expr *leaf, unsigned key);
-  const Expr *wrap(const Expr *expr, ArrayRef<const Expr *> wrappers);
-  bool assignRoles(AttentionMatch &match, unsigned key, const Expr *depth);
-  bool addTerms(AttentionMatch &match, ScoresParts &parts);
-  bool addTerm(AttentionMatch &match, const Expr *term,
-               SmallVectorImpl<const Expr *> &rest);
-  bool addBiasOp(AttentionMatch &match, const Expr *term);
-  bool addCondition(AttentionMatch &match, const Expr *condition, bool isTrue);
-  Value matchKeyLengths(const AttentionMatch &match, const Expr *condition,
-                        bool isTrue);
-  bool setQueryOffset(AttentionMatch &match, const Linear &offset);
-  std::optional<BandAttr> matchBand(AttentionMatch &match,
-                                    const Expr *condition, bool isTrue);
-  std::nullopt_t refuse(const char *reason) {
-    refusal = reason;
-    return std::nullopt;
-  }
-
-  ExprContext &context;
-  const AttentionMatchOptions &options;
-  std::string &refusal;
-  bool hasQueryOffset = false;
-};
-
-} // namespace
-
-//===----------------------------------------------------------------------===//
-// Scores
-//===----------------------------------------------------------------------===//
-
-bool Matcher::isScores(const Expr *leaf, unsigned key) {
-  if (leaf->kind != Expr::Kind::Element || !leaf->tensor)
-    return false;
-  auto op = leaf->tensor.getDefiningOp<LinalgOp>();
-  return op && isSumOfProducts(op) && getVariables(leaf).contains(key);
-}
-
-/// `expr` through the operations of `wrappers` (outermost first), each on one
-/// number or alone.
-const Expr *Matcher::wrap(const Expr *expr, ArrayRef<const Expr *> wrappers) {
-  for (const Expr *wrapper : llvm::reverse(wrappers)) {
-    SmallVector<const Expr *> operands;
-    bool isPlaced = false;
-    for (const Expr *operand : wrapper->operands) {
-      bool isNumber = getFloat(operand).has_value();
-      operands.push_back(isNumber || isPlaced ? operand : expr);
-      isPlaced |= !isNumber;
-    }
-    expr = context.getApply(wrapper->op, operands);
-  }
-  return expr;
-}
-
-static bool containsScores(const Expr *expr,
-                           llvm::function_ref<bool(const Expr *)> isScores) {
-  llvm::SetVector<const Expr *> nodes;
-  nodes.insert(expr);
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const Expr *node = nodes[i];
-    if (isScores(node))
-      return true;
-    if (node->kind == Expr::Kind::Apply)
-      nodes.insert(node->operands.begin(), node->operands.end());
-  }
-  return false;
-}
-
-/// Adds what `expr` sums to the terms, each through the operations of
-/// `wrappers`: (a + b) * c is a * c and b * c.
-void Matcher::addParts(const Expr *expr, SmallVector<const Expr *> wrappers,
-                       ScoresParts &parts) {
-  if (expr->is("arith.addf") || expr->is("add")) {
-    for (const Expr *operand : expr->operands)
-      addParts(operand, wrappers, parts);
-    return;
-  }
-  bool isScaled =
-      (expr->is("arith.mulf") && (getFloat(expr->operands[0]).has_value() !=
-                                  getFloat(expr->operands[1]).has_value())) ||
-      (expr->is("arith.divf") && getFloat(expr->operands[1]).has_value());
-  if (isScaled || expr->is("arith.extf") || expr->is("arith.truncf")) {
-    wrappers.push_back(expr);
-    unsigned inner = getFloat(expr->operands[0]).has_value() ? 1 : 0;
-    return addParts(expr->operands[inner], wrappers, parts);
-  }
-  parts.terms.push_back(wrap(expr, wrappers));
-}
-
-bool Matcher::takeApart(const Expr *expr, unsigned key,
-                        SmallVector<const Expr *> wrappers,
-                        ScoresParts &parts) {
-  auto hasScores = [&](const Expr *part) {
-    return containsScores(
-        part, [&](const Expr *leaf) { return isScores(leaf, key); });
-  };
-  if (isScores(expr, key) && !parts.product) {
-    parts.product = expr;
-    for (const Expr *wrapper : wrappers) {
-      for (const Expr *operand : wrapper->operands) {
-        std::optional<double> factor = getFloat(operand);
-        if (!factor)
-          continue;
-        if (wrapper->is("arith.mulf"))
-          parts.scale *= *factor;
-        else
-          parts.scale /= *factor;
-      }
-    }
-    // What the product starts from is a term as well.
-    auto reduction = context.openReduction(expr);
-    if (!reduction) {
-      refusal = "the scores are no product that can be read";
-      return false;
-    }
-    std::optional<double> start = getFloat(reduction->init);
-    if (!start || *start != 0.0)
-      addParts(reduction->init, wrappers, parts);
-    return true;
-  }
-  if (!hasScores(expr)) {
-    addParts(expr, wrappers, parts);
-    return true;
-  }
-  if (expr->is("arith.addf") || expr->is("add")) {
-    // The side with the scores first: the others are terms.
-    unsigned first = hasScores(expr->operands[0]) ? 0 : 1;
-    return takeApart(expr->operands[first], key, wrappers, parts) &&
-           takeApart(expr->operands[1 - first], key, wrappers, parts);
-  }
-  bool isCast = expr->is("arith.extf") || expr->is("arith.truncf");
-  if (isCast) {
-    wrappers.push_back(expr);
-    return takeApart(expr->operands[0], key, wrappers, parts);
-  }
-  if (expr->is("arith.mulf") || expr->is("arith.divf")) {
-    for (unsigned i : {0u, 1u}) {
-      if (i == 0 && expr->is("arith.divf"))
-        continue;
-      if (!getFloat(expr->operands[i]))
-        continue;
-      wrappers.push_back(expr);
-      return takeApart(expr->operands[1 - i], key, wrappers, parts);
-    }
-  }
-  if (expr->is("arith.select")) {
-    for (unsigned i : {1u, 2u}) {
-      std::optional<double> hidden =
-          getFloat(skipFloatCasts(expr->operands[3 - i]));
-      if (!hidden || !hasScores(expr->operands[i]))
-        continue;
-      if (!wrappers.empty() && llvm::any_of(wrappers, [](const Expr *wrapper) {
-            return !wrapper->is("arith.extf") && !wrapper->is("arith.truncf");
-          }))
-        break;
-      if (std::isinf(*hidden) && *hidden < 0) {
-        parts.conditions.push_back({expr->operands[0], i == 1});
-        return takeApart(expr->operands[i], key, wrappers, parts);
-      }
-      if (*hidden <= -1e30) {
-        // The lowest number swallows any score that is added to it.
-        const Expr *zero =
-            context.getNumber(FloatAttr::get(cast<FloatType>(expr->type), 0.0));
-        auto operands = llvm::to_vector(expr->operands);
-        operands[i] = zero;
-        parts.terms.push_back(
-            wrap(context.getApply(expr->op, operands), wrappers));
-        return takeApart(expr->operands[i], key, wrappers, parts);
-      }
-    }
-  }
-  refusal = "something else than scale, bias and mask stands between the "
-            "scores and the softmax";
-  return false;
-}
 
 //===----------------------------------------------------------------------===//
 // Roles
@@ -253,7 +40,8 @@ bool Matcher::assignRoles(AttentionMatch &match, unsigned key,
   for (unsigned var : match.output)
     if (value.contains(var) && !query.contains(var) && !keys.contains(var)) {
       if (match.variables[Op::E]) {
-        refusal = "the values have more than one dimension of their own";
+        refusal.set("the values have more than one dimension of their own",
+                    match.valuesOp);
         return false;
       }
       match.variables[Op::E] = var;
@@ -269,7 +57,7 @@ bool Matcher::assignRoles(AttentionMatch &match, unsigned key,
       batch.push_back(var);
   }
   if (own.size() > 2 || batch.size() > 2) {
-    refusal = "there are more dimensions than attention has";
+    refusal.set("there are more dimensions than attention has", match.valuesOp);
     return false;
   }
   if (own.size() == 2) {
@@ -304,7 +92,8 @@ bool Matcher::assignRoles(AttentionMatch &match, unsigned key,
   for (const Variables &used : {query, keys, value, output})
     for (unsigned var : used)
       if (!known.contains(var) && !context.getVariable(var).symbol) {
-        refusal = "an operand has a dimension that attention has not";
+        refusal.set("an operand has a dimension that attention has not",
+                    match.scoresOp);
         return false;
       }
   auto has = [&](const Variables &used, unsigned role) {
@@ -312,381 +101,9 @@ bool Matcher::assignRoles(AttentionMatch &match, unsigned key,
   };
   if (has(query, Op::N) || has(query, Op::E) || has(keys, Op::M) ||
       has(keys, Op::E) || has(value, Op::M) || has(value, Op::D)) {
-    refusal = "an operand has a dimension of another";
+    refusal.set("an operand has a dimension of another", match.scoresOp);
     return false;
   }
-  return true;
-}
-
-//===----------------------------------------------------------------------===//
-// Terms
-//===----------------------------------------------------------------------===//
-
-/// The number that a choice between 0 and a very low number hides with, and
-/// whether the condition must be true for a key to be visible.
-static std::optional<std::pair<double, bool>> matchHiding(const Expr *expr) {
-  expr = skipFloatCasts(expr);
-  if (!expr->is("arith.select"))
-    return std::nullopt;
-  std::optional<double> yes = getFloat(skipFloatCasts(expr->operands[1]));
-  std::optional<double> no = getFloat(skipFloatCasts(expr->operands[2]));
-  if (!yes || !no)
-    return std::nullopt;
-  if (*yes == 0.0 && *no <= -1e4)
-    return std::make_pair(*no, true);
-  if (*no == 0.0 && *yes <= -1e4)
-    return std::make_pair(*yes, false);
-  return std::nullopt;
-}
-
-bool Matcher::setQueryOffset(AttentionMatch &match, const Linear &offset) {
-  if (hasQueryOffset && !(match.queryOffset == offset))
-    return false;
-  match.queryOffset = offset;
-  hasQueryOffset = true;
-  return true;
-}
-
-std::optional<BandAttr> Matcher::matchBand(AttentionMatch &match,
-                                           const Expr *condition, bool isTrue) {
-  std::optional<unsigned> m = match.variables[AttentionOp::M];
-  unsigned n = *match.variables[AttentionOp::N];
-  MLIRContext *mlirContext = match.root->getContext();
-  // One query has its position as a constant.
-  Linear symbols;
-  llvm::DenseMap<const Expr *, const Expr *> replacements;
-  unsigned offset = context.addVariable(std::nullopt);
-  llvm::SetVector<const Expr *> nodes;
-  nodes.insert(condition);
-  bool isBand = true, isFirst = true;
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const Expr *node = nodes[i];
-    nodes.insert(node->operands.begin(), node->operands.end());
-    if (node->kind == Expr::Kind::Element)
-      return std::nullopt;
-    if (node->kind != Expr::Kind::Index)
-      continue;
-    const Linear &linear = node->linear;
-    int64_t a = linear.coefficient(n);
-    int64_t b = m ? linear.coefficient(*m) : -a;
-    if (a == 0 && b == 0 && linear.isConstant())
-      continue;
-    if (a != -b || (a != 1 && a != -1))
-      isBand = false;
-    Linear rest = linear.plus(Linear::var(n), -a);
-    if (m)
-      rest = rest.plus(Linear::var(*m), -b);
-    Linear share = Linear().plus(rest, a);
-    share.constant = 0;
-    if (!isFirst && !(share == symbols))
-      isBand = false;
-    symbols = share;
-    isFirst = false;
-    // linear = a * (n - m + symbols) + constant
-    Linear value = Linear().plus(Linear::var(offset), a);
-    value.constant = rest.constant;
-    replacements[node] = context.getIndex(value, {});
-  }
-  if (!isBand || isFirst)
-    return std::nullopt;
-  for (auto [var, coefficient] : symbols.terms)
-    if (!context.getVariable(var).symbol)
-      return std::nullopt;
-  const Expr *over = context.replace(condition, replacements);
-  std::optional<Pieces> pieces = findPieces(over, offset, 2, 0, 8);
-  if (!pieces)
-    return std::nullopt;
-  std::optional<int64_t> lo, hi;
-  unsigned visible = 0;
-  for (auto [k, id] : llvm::enumerate(pieces->ids)) {
-    if ((id != 0) != isTrue)
-      continue;
-    ++visible;
-    if (k > 0)
-      lo = pieces->starts[k];
-    if (k + 1 < pieces->starts.size())
-      hi = pieces->starts[k + 1] - 1;
-  }
-  if (visible != 1)
-    return std::nullopt;
-  // offset = n - (m + query offset) = n - m + symbols - shift
-  Linear queryOffset = Linear().plus(symbols, -1);
-  if (hasQueryOffset) {
-    Linear difference = queryOffset.plus(match.queryOffset, -1);
-    if (!difference.isConstant() || match.queryOffsetTensor)
-      return std::nullopt;
-    // The band moves to the other offset.
-    if (lo)
-      *lo += difference.constant;
-    if (hi)
-      *hi += difference.constant;
-  } else {
-    match.queryOffset = queryOffset;
-    hasQueryOffset = true;
-  }
-  return BandAttr::get(mlirContext, lo, hi);
-}
-
-/// Whether the key's position is compared with a length of its batch entry:
-/// key < lengths[b]. Gives the lengths.
-Value Matcher::matchKeyLengths(const AttentionMatch &match,
-                               const Expr *condition, bool isTrue) {
-  using P = arith::CmpIPredicate;
-  std::optional<unsigned> b = match.variables[AttentionOp::B];
-  if (!b || !condition->is("arith.cmpi"))
-    return {};
-  P predicate = static_cast<P>(condition->predicate);
-  for (unsigned side : {0u, 1u}) {
-    const Expr *position = condition->operands[side];
-    if (position->kind != Expr::Kind::Index ||
-        position->linear.getVar() != match.variables[AttentionOp::N])
-      continue;
-    // key < length, or length > key; or what hides: key >= length.
-    P visible = side == 0 ? P::slt : P::sgt;
-    P hidden = side == 0 ? P::sge : P::sle;
-    if (predicate != (isTrue ? visible : hidden))
-      return {};
-    const Expr *length = condition->operands[1 - side];
-    while (length->is("arith.index_cast") || length->is("arith.extsi"))
-      length = length->operands[0];
-    auto type = length->kind == Expr::Kind::Element && length->tensor
-                    ? dyn_cast<RankedTensorType>(length->tensor.getType())
-                    : RankedTensorType();
-    bool isLengths = type && type.getRank() == 1 &&
-                     (type.getElementType().isIndex() ||
-                      type.getElementType().isInteger(32) ||
-                      type.getElementType().isInteger(64)) &&
-                     length->operands[0]->kind == Expr::Kind::Index &&
-                     length->operands[0]->linear.getVar() == b;
-    return isLengths ? length->tensor : Value();
-  }
-  return {};
-}
-
-bool Matcher::addCondition(AttentionMatch &match, const Expr *condition,
-                           bool isTrue) {
-  if (std::optional<BandAttr> band = matchBand(match, condition, isTrue)) {
-    match.band = match.band ? match.band->intersect(*band) : *band;
-    return true;
-  }
-  if (Value lengths = matchKeyLengths(match, condition, isTrue);
-      lengths && !match.keyLengths) {
-    match.keyLengths = lengths;
-    return true;
-  }
-  if (match.booleanMask) {
-    refusal = "there are two boolean masks";
-    return false;
-  }
-  if (!isTrue)
-    condition = context.getNot(condition);
-  match.booleanMask = condition;
-  return true;
-}
-
-bool Matcher::addBiasOp(AttentionMatch &match, const Expr *term) {
-  if (term->kind != Expr::Kind::Element || !term->tensor)
-    return false;
-  auto op = term->tensor.getDefiningOp<BiasOp>();
-  if (!op || match.biasOp || match.offsetBias || match.denseBias)
-    return false;
-  unsigned rank = term->operands.size();
-  for (const Expr *index : term->operands)
-    if (index->kind != Expr::Kind::Index)
-      return false;
-  Linear query = term->operands[rank - 2]->linear;
-  Linear key = term->operands[rank - 1]->linear;
-  // Raised without knowing which position is the key's?
-  bool isReversed = query.coefficient(*match.variables[AttentionOp::N]) != 0;
-  if (isReversed)
-    std::swap(query, key);
-  if (std::optional<unsigned> m = match.variables[AttentionOp::M])
-    query = query.plus(Linear::var(*m), -1);
-  key = key.plus(Linear::var(*match.variables[AttentionOp::N]), -1);
-  for (const Linear &rest : {query, key})
-    for (auto [var, coefficient] : rest.terms)
-      if (!context.getVariable(var).symbol)
-        return false;
-  // The heads in their order: g * R + r.
-  Linear head;
-  if (auto g = match.variables[AttentionOp::G]) {
-    int64_t factor = 1;
-    if (auto r = match.variables[AttentionOp::R]) {
-      if (!context.getVariable(*r).size)
-        return false;
-      factor = *context.getVariable(*r).size;
-      head = head.plus(Linear::var(*r));
-    }
-    head = head.plus(Linear::var(*g), factor);
-  } else if (auto r = match.variables[AttentionOp::R]) {
-    head = head.plus(Linear::var(*r));
-  }
-  bool isShared =
-      cast<RankedTensorType>(op.getBias().getType()).getRank() == 1 &&
-      term->operands[rank - 3]->linear == Linear();
-  if (!isShared && !(term->operands[rank - 3]->linear == head))
-    return false;
-  if (rank == 4) {
-    auto b = match.variables[AttentionOp::B];
-    if (!(term->operands[0]->linear == (b ? Linear::var(*b) : Linear())))
-      return false;
-  }
-  BiasSchemeAttrInterface scheme = op.getScheme();
-  if (isReversed) {
-    scheme = reverseScheme(scheme);
-    if (!scheme)
-      return false;
-  }
-  Linear shift = query.plus(key, -1);
-  if (Value own = op.getQueryOffset()) {
-    if (isa<ShapedType>(own.getType())) {
-      if (!(shift == Linear()) || hasQueryOffset || isReversed)
-        return false;
-      match.queryOffsetTensor = own;
-      hasQueryOffset = true;
-      match.biasOp = op;
-      match.biasOpScheme = scheme;
-      return true;
-    }
-    const Expr *ownOffset = context.scalar(own);
-    if (ownOffset->kind != Expr::Kind::Index)
-      return false;
-    shift = shift.plus(ownOffset->linear, isReversed ? -1 : 1);
-  }
-  if (!setQueryOffset(match, shift))
-    return false;
-  match.biasOp = op;
-  match.biasOpScheme = scheme;
-  return true;
-}
-
-bool Matcher::addTerm(AttentionMatch &match, const Expr *term,
-                      SmallVectorImpl<const Expr *> &rest) {
-  std::optional<double> number = getFloat(skipFloatCasts(term));
-  if (number && *number == 0.0)
-    return true;
-  if (auto hiding = matchHiding(term)) {
-    const Expr *select = skipFloatCasts(term);
-    if (std::isinf(hiding->first) || options.assumeBoundedScores)
-      return addCondition(match, select->operands[0], hiding->second);
-    rest.push_back(term);
-    return true;
-  }
-  if (addBiasOp(match, skipFloatCasts(term)))
-    return true;
-  unsigned n = *match.variables[AttentionOp::N];
-  std::optional<unsigned> m = match.variables[AttentionOp::M];
-  bool isFree = !match.offsetBias && !match.biasOp && !match.denseBias;
-  Variables used = getVariables(term);
-  if (isFree && used.contains(n)) {
-    std::string reason;
-    std::optional<OffsetBias> bias = analyzeOffsetBias(
-        context, match.root->getContext(), skipFloatCasts(term), m, n, reason);
-    if (bias) {
-      bool headsOnly = llvm::all_of(bias->heads, [&](unsigned var) {
-        return var == match.variables[AttentionOp::G] ||
-               var == match.variables[AttentionOp::R] ||
-               context.getVariable(var).symbol;
-      });
-      // A lone batch of heads may have been taken for b.
-      if (!headsOnly && bias->heads.size() == 1 &&
-          bias->heads[0] == match.variables[AttentionOp::B] &&
-          !match.variables[AttentionOp::R]) {
-        std::swap(match.variables[AttentionOp::B],
-                  match.variables[AttentionOp::G]);
-        headsOnly = true;
-      }
-      if (headsOnly && setQueryOffset(match, bias->queryOffset)) {
-        match.offsetBias = bias;
-        return true;
-      }
-    }
-  }
-  rest.push_back(term);
-  return true;
-}
-
-bool Matcher::addTerms(AttentionMatch &match, ScoresParts &parts) {
-  for (const Expr *&term : parts.terms)
-    term = context.resolveSplits(term);
-  SmallVector<const Expr *> rest;
-  // Sums within a term are terms.
-  SmallVector<const Expr *> terms;
-  SmallVector<const Expr *> worklist(parts.terms.rbegin(), parts.terms.rend());
-  while (!worklist.empty()) {
-    const Expr *term = worklist.pop_back_val();
-    const Expr *sum = skipFloatCasts(term);
-    if (sum->is("arith.addf") || sum->is("add")) {
-      worklist.push_back(sum->operands[1]);
-      worklist.push_back(sum->operands[0]);
-      continue;
-    }
-    // where(mask, bias, lowest): the bias where the mask is true, and a number
-    // that swallows it where it is not.
-    if (sum->is("arith.select")) {
-      for (unsigned i : {1u, 2u}) {
-        std::optional<double> hidden =
-            getFloat(skipFloatCasts(sum->operands[3 - i]));
-        if (!hidden || *hidden > -1e30 || getFloat(sum->operands[i]))
-          continue;
-        auto operands = llvm::to_vector(sum->operands);
-        operands[i] =
-            context.getNumber(FloatAttr::get(cast<FloatType>(sum->type), 0.0));
-        worklist.push_back(context.getApply(sum->op, operands));
-        worklist.push_back(sum->operands[i]);
-        sum = nullptr;
-        break;
-      }
-      if (!sum)
-        continue;
-    }
-    terms.push_back(term);
-  }
-  // Biases before masks: the band takes the bias's query offset.
-  for (bool isMask : {false, true})
-    for (const Expr *term : terms)
-      if (matchHiding(term).has_value() == isMask &&
-          !addTerm(match, term, rest))
-        return false;
-  for (auto [condition, isTrue] : parts.conditions)
-    if (!addCondition(match, context.resolveSplits(condition), isTrue))
-      return false;
-  if (rest.empty())
-    return true;
-  Type queryType = match.query->type;
-  Type accumulator = AttentionOp::getAccumulatorType(queryType);
-  auto simplify = [&](const Expr *term) {
-    const Expr *inner = skipFloatCasts(term);
-    return inner->type == queryType || inner->type == accumulator ? inner
-                                                                  : term;
-  };
-  for (const Expr *&term : rest) {
-    term = simplify(term);
-    if (term->type != queryType && term->type != accumulator) {
-      refusal = "a bias has another element type";
-      return false;
-    }
-  }
-  bool isFree = !match.offsetBias && !match.biasOp;
-  if (isFree) {
-    match.denseBias = rest.front();
-    rest.erase(rest.begin());
-  }
-  if (rest.empty())
-    return true;
-  if (match.booleanMask) {
-    refusal = "there are a boolean and an additive mask";
-    return false;
-  }
-  const Expr *sum = rest.front();
-  for (const Expr *term : ArrayRef(rest).drop_front()) {
-    if (term->type != sum->type) {
-      refusal = "masks of different types";
-      return false;
-    }
-    sum = context.getSum(sum, term);
-  }
-  match.additiveMask = sum;
   return true;
 }
 
@@ -694,41 +111,13 @@ bool Matcher::addTerms(AttentionMatch &match, ScoresParts &parts) {
 // The whole
 //===----------------------------------------------------------------------===//
 
-/// Whether nothing but `root` in the end uses what lies between `scores` and
-/// it.
-static bool isUsedByRootAlone(Operation *scores, Operation *root,
-                              const llvm::SetVector<Operation *> &proven) {
-  llvm::SetVector<Operation *> between;
-  between.insert(scores);
-  for (size_t i = 0; i < between.size(); ++i) {
-    Operation *op = between[i];
-    if (op == root)
-      continue;
-    for (Operation *user : op->getUsers()) {
-      // A size is no value, and can be told otherwise.
-      if (isa<tensor::DimOp>(user))
-        continue;
-      // A use inside of a body is one of the op around it.
-      while (user->getBlock() != root->getBlock()) {
-        user = user->getParentOp();
-        if (!user)
-          return false;
-      }
-      between.insert(user);
-    }
-  }
-  return llvm::all_of(between, [&](Operation *op) {
-    return op == root || ((isMemoryEffectFree(op) || proven.contains(op)) &&
-                          !op->hasTrait<OpTrait::IsTerminator>());
-  });
-}
-
 std::optional<AttentionMatch>
 Matcher::matchProduct(Operation *root, const ExprContext::Reduction &values,
                       unsigned side, const Expr *sum,
                       ArrayRef<const Expr *> output) {
   if (values.bound.size() != 1)
     return std::nullopt;
+  Operation *valuesOp = LinalgOp(values.op);
   unsigned key = values.bound[0];
   const Expr *probabilities = values.factors[side];
   if (!values.leaves[1 - side])
@@ -739,37 +128,54 @@ Matcher::matchProduct(Operation *root, const ExprContext::Reduction &values,
     return std::nullopt;
   if (softmax->isUnnormalised) {
     if (!sum)
-      return refuse("the probabilities are not divided by their sum");
+      return refuse("the probabilities are not divided by their sum", valuesOp);
     if (!isSumOf(context, sum, softmax->exponential, key, refusal))
       return std::nullopt;
   } else if (sum) {
-    return refuse("the output is divided by a sum once more");
+    return refuse("the output is divided by a sum once more", root);
   }
   std::optional<double> start = getFloat(skipFloatCasts(values.init));
   if (!start || *start != 0.0)
-    return refuse("the value product does not start at zero");
+    return refuse("the value product does not start at zero", valuesOp);
 
-  ScoresParts parts;
   const Expr *scores = context.resolveSplits(softmax->scores);
-  if (!takeApart(scores, key, {}, parts))
-    return std::nullopt;
-  if (!parts.product)
-    return refuse("there is no product of queries and keys");
-  auto product = context.openReduction(parts.product);
-  if (!product || !product->factors[0] || product->bound.size() > 1)
-    return refuse("the scores are no product that can be read");
+  Mismatch first;
+  for (const Expr *product : findProducts(scores, key)) {
+    hasQueryOffset = false;
+    AttentionMatch match;
+    match.root = root;
+    match.valuesOp = values.op;
+    match.value = values.leaves[1 - side];
+    if (matchScores(match, scores, product, key, output, softmax->isSafe))
+      return match;
+    if (!first)
+      first = refusal;
+  }
+  if (!first)
+    return refuse("there is no product of queries and keys", scores);
+  refusal = first;
+  return std::nullopt;
+}
 
-  AttentionMatch match;
-  match.root = root;
-  match.valuesOp = values.op;
+/// Matches the attention whose scores, before the softmax, are computed from
+/// the product at the leaf `leaf`.
+bool Matcher::matchScores(AttentionMatch &match, const Expr *scores,
+                          const Expr *leaf, unsigned key,
+                          ArrayRef<const Expr *> output, bool isSafe) {
+  ScoresParts parts;
+  if (!takeApart(scores, leaf, {}, parts))
+    return false;
+  auto product = context.openReduction(leaf);
+  if (!product || !product->factors[0] || product->bound.size() > 1)
+    return fail("the scores are no product that can be read", leaf);
+
   match.scoresOp = product->op;
   match.scale = parts.scale;
   unsigned keySide = getVariables(product->factors[0]).contains(key) ? 0 : 1;
   if (getVariables(product->factors[1 - keySide]).contains(key))
-    return refuse("both factors of the scores depend on the key");
+    return fail("both factors of the scores depend on the key", leaf);
   match.key = product->leaves[keySide];
   match.query = product->leaves[1 - keySide];
-  match.value = values.leaves[1 - side];
   // A scale on either operand joins the scores' own.
   for (unsigned i : {keySide, 1 - keySide}) {
     const Expr **operand = i == keySide ? &match.key : &match.query;
@@ -798,35 +204,37 @@ Matcher::matchProduct(Operation *root, const ExprContext::Reduction &values,
     *operand = source;
   }
   if (!match.query || !match.key)
-    return refuse("a factor of the scores is computed in their own body");
+    return fail("a factor of the scores is computed in their own body", leaf);
   for (const Expr **operand : {&match.query, &match.key, &match.value})
     *operand = context.resolveSplits(*operand);
   if (!std::isfinite(match.scale))
-    return refuse("the scale is not finite");
+    return fail("the scale is not finite", leaf);
   Type type = match.query->type;
   Type accumulator;
   if (isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type))
     accumulator = AttentionOp::getAccumulatorType(type);
   if (!accumulator || match.key->type != type || match.value->type != type)
-    return refuse("query, key and value differ in element type");
+    return fail("query, key and value differ in element type",
+                match.valuesOp.getOperation());
   const Expr *depth =
       product->bound.empty()
           ? nullptr
           : context.getIndex(Linear::var(product->bound[0]), {});
   if (!readOutput(match, output) || !assignRoles(match, key, depth) ||
       !addTerms(match, parts))
-    return std::nullopt;
+    return false;
   if (!isComputable(match))
-    return refuse("a bias or mask cannot be an operand of attention");
-  if (!softmax->isSafe && hidesARow(match))
-    return refuse("a query that sees no key is NaN here, and 0 in attention");
+    return false;
+  if (!isSafe && hidesARow(match))
+    return fail("a query that sees no key is NaN here, and 0 in attention",
+                scores);
   // Assertions on rows of the table cannot fail.
   if (match.offsetBias && match.offsetBias->isInBounds)
     match.proven = context.getAsserting();
-  if (!isUsedByRootAlone(match.scoresOp, root, match.proven))
-    return refuse("the scores or probabilities have another user");
-  refusal.clear();
-  return match;
+  if (!readUsers(match, leaf, scores))
+    return false;
+  refusal = {};
+  return true;
 }
 
 /// Whether every tensor that the op needs can be built from the dimensions of
@@ -836,36 +244,60 @@ bool Matcher::isComputable(const AttentionMatch &match) {
   for (const auto &variable : match.variables)
     if (variable)
       variables.push_back(*variable);
+  auto fail = [&](auto *culprit) {
+    refusal.set("a bias or mask cannot be an operand of attention", culprit);
+    return false;
+  };
   for (const Expr *expr : {match.query, match.key, match.value, match.denseBias,
                            match.additiveMask, match.booleanMask})
     if (expr && !canMaterialize(context, expr, variables))
-      return false;
+      return fail(expr);
   Type queryType = match.query->type;
   auto isReadable = [&](Type type) {
     return type == queryType ||
            type == AttentionOp::getAccumulatorType(queryType);
   };
-  if (BiasOp bias = match.biasOp)
-    return isReadable(getElementTypeOrSelf(bias.getBias()));
+  BiasOp bias = match.biasOp;
+  if (bias && !isReadable(getElementTypeOrSelf(bias.getBias())))
+    return fail(bias.getOperation());
   if (!match.offsetBias)
     return true;
-  if (!isReadable(match.offsetBias->operand->type))
-    return false;
+  const Expr *operand = match.offsetBias->operand;
   if (match.offsetBias->rows)
     variables.push_back(match.offsetBias->row);
-  return canMaterialize(context, match.offsetBias->operand, variables);
+  return (isReadable(operand->type) &&
+          canMaterialize(context, operand, variables)) ||
+         fail(operand);
+}
+
+/// The size of a dimension, if it is known.
+std::optional<int64_t> Matcher::getSize(const AttentionMatch &match,
+                                        unsigned role) {
+  std::optional<unsigned> var = match.variables[role];
+  return var ? context.getVariable(*var).size : std::optional<int64_t>(1);
+}
+
+/// Whether the band provably leaves a key to every query.
+bool Matcher::everyRowSeesAKey(const AttentionMatch &match) {
+  if (!match.band)
+    return true;
+  if (match.queryOffsetTensor || !match.queryOffset.isConstant())
+    return false;
+  int64_t first = match.queryOffset.constant;
+  std::optional<int64_t> lo = match.band->getLo(), hi = match.band->getHi();
+  if ((hi && first + *hi < 0) || (lo && hi && *lo > *hi))
+    return false;
+  std::optional<int64_t> queries = getSize(match, AttentionOp::M),
+                         keys = getSize(match, AttentionOp::N);
+  return !lo || (queries && keys && first + *queries - 1 + *lo < *keys);
 }
 
 /// Whether the band provably hides every key from a query.
 bool Matcher::hidesARow(const AttentionMatch &match) {
   if (!match.band || match.queryOffsetTensor || !match.queryOffset.isConstant())
     return false;
-  auto getSize = [&](unsigned role) -> std::optional<int64_t> {
-    std::optional<unsigned> var = match.variables[role];
-    return var ? context.getVariable(*var).size : std::optional<int64_t>(1);
-  };
-  std::optional<int64_t> queries = getSize(AttentionOp::M),
-                         keys = getSize(AttentionOp::N);
+  std::optional<int64_t> queries = getSize(match, AttentionOp::M),
+                         keys = getSize(match, AttentionOp::N);
   // Of an unknown number of queries there is the first.
   for (int64_t i : {int64_t(0), queries.value_or(1) - 1}) {
     int64_t position = i + match.queryOffset.constant;
@@ -889,7 +321,7 @@ bool Matcher::readOutput(AttentionMatch &match, ArrayRef<const Expr *> output) {
     SmallVector<unsigned> digits;
     if (resolved->kind != Expr::Kind::Index ||
         !readDigits(context, resolved->linear, size, digits)) {
-      refusal = "the output has a dimension that cannot be read";
+      refusal.set("the output has a dimension that cannot be read", match.root);
       return false;
     }
     match.output.append(digits);
@@ -898,7 +330,7 @@ bool Matcher::readOutput(AttentionMatch &match, ArrayRef<const Expr *> output) {
   Type element = type.getElementType();
   if (element != match.query->type &&
       element != AttentionOp::getAccumulatorType(match.query->type)) {
-    refusal = "the output has another element type";
+    refusal.set("the output has another element type", match.root);
     return false;
   }
   return true;
@@ -1012,13 +444,13 @@ std::optional<AttentionMatch> Matcher::run(Operation *root) {
   }
   if (!values || !values->factors[0])
     return std::nullopt;
-  std::string first;
+  Mismatch first;
   for (unsigned side : {0u, 1u}) {
-    refusal.clear();
+    refusal = {};
     hasQueryOffset = false;
     if (auto match = matchProduct(root, *values, side, sum, output))
       return match;
-    if (first.empty())
+    if (!first)
       first = refusal;
   }
   refusal = first;
@@ -1028,6 +460,6 @@ std::optional<AttentionMatch> Matcher::run(Operation *root) {
 std::optional<AttentionMatch>
 relattn::matchAttention(ExprContext &context, Operation *root,
                         const AttentionMatchOptions &options,
-                        std::string &refusal) {
+                        Mismatch &refusal) {
   return Matcher(context, options, refusal).run(root);
 }

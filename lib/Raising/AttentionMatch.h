@@ -21,6 +21,13 @@ struct AttentionMatchOptions {
   bool assumeBoundedScores = false;
 };
 
+/// A value that is the log-sum-exp of the scores.
+struct LogSumExpUse {
+  Operation *op;
+  /// The variables of each dimension of its result, as for the output.
+  SmallVector<SmallVector<unsigned>> digits;
+};
+
 /// An attention, over variables of its context.
 struct AttentionMatch {
   /// The op whose result is the output.
@@ -51,6 +58,8 @@ struct AttentionMatch {
   llvm::SetVector<Operation *> proven;
   /// Keys from here on are hidden: one number for each batch entry.
   Value keyLengths;
+  /// What else reads the scores, and becomes the op's second result.
+  SmallVector<LogSumExpUse> logSumExps;
   /// The query offset is an operand of `biasOp`.
   Value queryOffsetTensor;
 };
@@ -59,7 +68,7 @@ struct AttentionMatch {
 /// only if there is an exponential at all.
 std::optional<AttentionMatch>
 matchAttention(ExprContext &context, Operation *root,
-               const AttentionMatchOptions &options, std::string &refusal);
+               const AttentionMatchOptions &options, Mismatch &refusal);
 
 } // namespace mlir::relattn
 

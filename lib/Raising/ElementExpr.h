@@ -25,6 +25,9 @@
 
 namespace mlir::relattn {
 
+/// Offsets beyond these do not occur: 2^30 positions.
+constexpr int64_t kMaxOffset = int64_t(1) << 30;
+
 /// An integer that is linear in variables: sum of coefficient * variable, plus
 /// a constant. Sorted by variable; no coefficient is 0.
 struct Linear {
@@ -93,12 +96,17 @@ public:
   const Expr *getApply(Operation *op, ArrayRef<const Expr *> operands);
 
   /// Operations without an operation of the program:
-  ///   not(x), neg(x), add(x, y)   on a boolean, floats
+  ///   not(x), and(x, y)           on booleans
+  ///   neg(x), add(x, y)           on floats
+  ///   select(c, x, y)             a float
   ///   clamp(id)                   the integer in [0, number)
   ///   rowOrZero(id, x)            x if id is in [0, number), else 0
   const Expr *getNamed(StringRef name, Type type, int64_t number,
                        ArrayRef<const Expr *> operands);
   const Expr *getNot(const Expr *x) { return getNamed("not", x->type, 0, x); }
+  const Expr *getAnd(const Expr *x, const Expr *y) {
+    return getNamed("and", x->type, 0, {x, y});
+  }
   const Expr *getNegation(const Expr *x);
   const Expr *getSum(const Expr *x, const Expr *y) {
     return getNamed("add", x->type, 0, {x, y});
@@ -169,6 +177,9 @@ private:
         : op(op), loops(loops), depth(depth) {}
   };
   const Expr *unique(Expr &expr);
+  /// Whether an integer of `type` holds `linear` at all values of its
+  /// variables. Positions are far below 2^31.
+  bool fits(const Linear &linear, Type type) const;
   /// An element of a constant whose numbers rise evenly along one dimension.
   const Expr *readProgression(DenseElementsAttr values,
                               ArrayRef<const Expr *> indices);
@@ -223,8 +234,17 @@ std::optional<Linear> getAffine(AffineExpr expr, ArrayRef<const Expr *> loops,
 /// Whether `op` sums products of two things, perhaps computed in its body.
 bool isSumOfProducts(linalg::LinalgOp op);
 
+/// Calls `function` for each node of `root` once, users first.
+void forEachNode(const Expr *root,
+                 llvm::function_ref<void(const Expr *)> function);
+
+/// A node of `root` that `predicate` holds for, or null.
+const Expr *findNode(const Expr *root,
+                     llvm::function_ref<bool(const Expr *)> predicate);
+
 /// The variables that `expr` depends on.
-void collectVariables(const Expr *expr, llvm::SmallDenseSet<unsigned> &result);
+using Variables = llvm::SmallDenseSet<unsigned>;
+Variables getVariables(const Expr *expr);
 
 /// The element type of an integer or float constant as a number, or none.
 std::optional<double> getFloat(const Expr *expr);

@@ -218,28 +218,44 @@ bool ExprContext::isBroadcastGuard(ArrayRef<const Expr *> select) const {
   return false;
 }
 
+bool ExprContext::fits(const Linear &linear, Type type) const {
+  if (isa<IndexType>(type) || type.getIntOrFloatBitWidth() >= 32)
+    return true;
+  int64_t low = linear.constant, high = linear.constant;
+  for (auto [var, coefficient] : linear.terms) {
+    std::optional<int64_t> size = variables[var].size;
+    if (!size || *size > kMaxOffset)
+      return false;
+    int64_t end = coefficient * (*size - 1);
+    (end < 0 ? low : high) += end;
+  }
+  unsigned width = type.getIntOrFloatBitWidth();
+  return llvm::isIntN(width, low) && llvm::isIntN(width, high);
+}
+
 const Expr *ExprContext::getApply(Operation *op,
                                   ArrayRef<const Expr *> operands) {
   Type type = getElementTypeOrSelf(op->getResult(0).getType());
   auto isIndex = [](const Expr *expr) {
     return expr->kind == Expr::Kind::Index;
   };
-  // Integers. Narrow ones wrap where positions reach; they stay operations.
-  bool isWide = isa<IndexType>(type) ||
-                (isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 32);
-  if (isWide && operands.size() == 2 && isIndex(operands[0]) &&
+  // Integers. Narrow ones that positions may leave wrap; they stay operations.
+  auto getLinear = [&](const Linear &linear) {
+    return fits(linear, type) ? getIndex(linear, type) : nullptr;
+  };
+  const Expr *linear = nullptr;
+  bool isInteger = isa<IndexType, IntegerType>(type) && !type.isInteger(1);
+  if (isInteger && operands.size() == 2 && isIndex(operands[0]) &&
       isIndex(operands[1])) {
     const Linear &lhs = operands[0]->linear, &rhs = operands[1]->linear;
     if (isa<arith::AddIOp>(op))
-      return getIndex(lhs.plus(rhs), type);
-    if (isa<arith::SubIOp>(op))
-      return getIndex(lhs.plus(rhs, -1), type);
-    if (isa<arith::MulIOp>(op)) {
-      if (rhs.isConstant())
-        return getIndex(Linear().plus(lhs, rhs.constant), type);
-      if (lhs.isConstant())
-        return getIndex(Linear().plus(rhs, lhs.constant), type);
-    }
+      linear = getLinear(lhs.plus(rhs));
+    else if (isa<arith::SubIOp>(op))
+      linear = getLinear(lhs.plus(rhs, -1));
+    else if (isa<arith::MulIOp>(op) && rhs.isConstant())
+      linear = getLinear(Linear().plus(lhs, rhs.constant));
+    else if (isa<arith::MulIOp>(op) && lhs.isConstant())
+      linear = getLinear(Linear().plus(rhs, lhs.constant));
   }
   // Two positions are compared by their difference.
   if (auto compare = dyn_cast<arith::CmpIOp>(op);
@@ -253,9 +269,11 @@ const Expr *ExprContext::getApply(Operation *op,
           op, {getIndex(operands[0]->linear.plus(operands[1]->linear, -1), {}),
                getIndex(Linear::get(0), {})});
   }
-  if (isWide && operands.size() == 1 && isIndex(operands[0]) &&
+  if (isInteger && operands.size() == 1 && isIndex(operands[0]) &&
       isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op))
-    return operands[0];
+    linear = getLinear(operands[0]->linear);
+  if (linear)
+    return linear;
   if (auto apply = dyn_cast<affine::AffineApplyOp>(op))
     if (std::optional<Linear> linear =
             getAffine(apply.getAffineMap().getResult(0), operands,
@@ -390,18 +408,35 @@ ExprContext::substitute(const Expr *root,
   });
 }
 
-void relattn::collectVariables(const Expr *root,
-                               llvm::SmallDenseSet<unsigned> &result) {
-  llvm::DenseSet<const Expr *> seen;
-  SmallVector<const Expr *> worklist = {root};
-  while (!worklist.empty()) {
-    const Expr *expr = worklist.pop_back_val();
-    if (!seen.insert(expr).second)
-      continue;
-    for (auto [var, coefficient] : expr->linear.terms)
-      result.insert(var);
-    llvm::append_range(worklist, expr->operands);
+void relattn::forEachNode(const Expr *root,
+                          llvm::function_ref<void(const Expr *)> function) {
+  findNode(root, [&](const Expr *node) {
+    function(node);
+    return false;
+  });
+}
+
+const Expr *
+relattn::findNode(const Expr *root,
+                  llvm::function_ref<bool(const Expr *)> predicate) {
+  llvm::SetVector<const Expr *> nodes;
+  nodes.insert(root);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Expr *node = nodes[i];
+    if (predicate(node))
+      return node;
+    nodes.insert(node->operands.begin(), node->operands.end());
   }
+  return nullptr;
+}
+
+Variables relattn::getVariables(const Expr *expr) {
+  Variables result;
+  forEachNode(expr, [&](const Expr *node) {
+    for (auto [var, coefficient] : node->linear.terms)
+      result.insert(var);
+  });
+  return result;
 }
 
 std::optional<double> relattn::getFloat(const Expr *expr) {

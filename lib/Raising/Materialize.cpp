@@ -168,8 +168,7 @@ Value relattn::reshapeLeaf(OpBuilder &builder, Location loc,
 
 bool relattn::canMaterialize(const ExprContext &context, const Expr *expr,
                              ArrayRef<unsigned> variables) {
-  llvm::SmallDenseSet<unsigned> used;
-  collectVariables(expr, used);
+  Variables used = getVariables(expr);
   for (unsigned var : used)
     if (!llvm::is_contained(variables, var) && !context.getVariable(var).symbol)
       return false;
@@ -269,6 +268,11 @@ private:
       return arith::NegFOp::create(builder, loc, operands[0]);
     if (expr->is("add"))
       return arith::AddFOp::create(builder, loc, operands[0], operands[1]);
+    if (expr->is("and"))
+      return arith::AndIOp::create(builder, loc, operands[0], operands[1]);
+    if (expr->is("select"))
+      return arith::SelectOp::create(builder, loc, operands[0], operands[1],
+                                     operands[2]);
     Value yes = arith::ConstantIntOp::create(builder, loc, 1, 1);
     return arith::XOrIOp::create(builder, loc, operands[0], yes);
   }

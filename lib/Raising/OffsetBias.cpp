@@ -18,18 +18,6 @@ using namespace mlir::relattn;
 /// Tables of more rows are strips.
 static constexpr unsigned kMaxPieces = 65536;
 
-/// Calls `function` for each node of `root` once.
-static void forEachNode(const Expr *root,
-                        llvm::function_ref<void(const Expr *)> function) {
-  llvm::SetVector<const Expr *> nodes;
-  nodes.insert(root);
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const Expr *expr = nodes[i];
-    function(expr);
-    nodes.insert(expr->operands.begin(), expr->operands.end());
-  }
-}
-
 //===----------------------------------------------------------------------===//
 // From two positions to the offset
 //===----------------------------------------------------------------------===//
@@ -133,7 +121,7 @@ struct OverOffset {
 /// Rewrites `expr` over the new variable `offset`, or says why that is wrong.
 static std::optional<OverOffset>
 toOffset(ExprContext &context, const Expr *expr, std::optional<unsigned> query,
-         unsigned key, unsigned offset, int64_t shift, std::string &refusal) {
+         unsigned key, unsigned offset, int64_t shift, Mismatch &refusal) {
   llvm::DenseMap<const Expr *, const Expr *> replacements;
   std::optional<Linear> symbols;
   bool isOffset = true;
@@ -165,7 +153,7 @@ toOffset(ExprContext &context, const Expr *expr, std::optional<unsigned> query,
     replacements[node] = context.getIndex(value, {});
   });
   if (!isOffset || !symbols) {
-    refusal = "the bias is no function of the offset";
+    refusal.set("the bias is no function of the offset", expr);
     return std::nullopt;
   }
   return OverOffset{context.replace(expr, replacements), *symbols};
@@ -387,9 +375,9 @@ static std::optional<OffsetBias> findAlibi(ExprContext &context,
     }
     if (!distance->is("arith.mulf"))
       break;
-    llvm::SmallDenseSet<unsigned> used[2];
-    collectVariables(distance->operands[0], used[0]);
-    collectVariables(distance->operands[1], used[1]);
+    Variables used[2];
+    used[0] = getVariables(distance->operands[0]);
+    used[1] = getVariables(distance->operands[1]);
     if (used[0].contains(offset) == used[1].contains(offset))
       return std::nullopt;
     distance = distance->operands[used[0].contains(offset) ? 0 : 1];
@@ -420,8 +408,7 @@ static std::optional<OffsetBias> findAlibi(ExprContext &context,
   bias.scheme =
       cast<BiasSchemeAttrInterface>(Attribute(AlibiAttr::get(mlirContext)));
   bias.operand = context.getNegation(context.replace(expr, {{distance, one}}));
-  llvm::SmallDenseSet<unsigned> used;
-  collectVariables(bias.operand, used);
+  Variables used = getVariables(bias.operand);
   for (unsigned var : used)
     if (!context.getVariable(var).symbol)
       bias.heads.push_back(var);
@@ -437,9 +424,10 @@ static std::optional<OffsetBias>
 makeStrip(ExprContext &context, MLIRContext *mlirContext,
           const OverOffset &over, unsigned offset,
           std::optional<int64_t> queries, std::optional<int64_t> keys,
-          std::string &refusal) {
+          Mismatch &refusal) {
   if (!queries || !keys) {
-    refusal = "the bias is no row of a table, and the lengths are not known";
+    refusal.set("the bias is no row of a table, and the lengths are not known",
+                over.expr);
     return std::nullopt;
   }
   OffsetBias bias;
@@ -452,8 +440,7 @@ makeStrip(ExprContext &context, MLIRContext *mlirContext,
   Linear t = Linear::var(bias.row).plus(over.symbols);
   t.constant -= *bias.zero;
   bias.operand = context.substitute(over.expr, {{offset, t}});
-  llvm::SmallDenseSet<unsigned> used;
-  collectVariables(bias.operand, used);
+  Variables used = getVariables(bias.operand);
   for (unsigned var : used)
     if (var != bias.row && !context.getVariable(var).symbol)
       bias.heads.push_back(var);
@@ -464,7 +451,7 @@ makeStrip(ExprContext &context, MLIRContext *mlirContext,
 std::optional<OffsetBias>
 relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
                            const Expr *expr, std::optional<unsigned> query,
-                           unsigned key, std::string &refusal) {
+                           unsigned key, Mismatch &refusal) {
   // Constant ids become vectors over the offset.
   llvm::DenseMap<const Expr *, const Expr *> vectors;
   SmallVector<int64_t> shifts = {0};
@@ -519,7 +506,7 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
       }
     });
     if (leaves == 0) {
-      refusal = "the bias reads no table";
+      refusal.set("the bias reads no table", pruned);
       return std::nullopt;
     }
     if (std::optional<OffsetBias> alibi =
@@ -528,19 +515,19 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
       alibi->queryOffset.constant -= shift;
       return alibi;
     }
-    llvm::SmallDenseSet<unsigned> variables;
+    Variables variables;
     if (leaves == 1) {
       // The offset is in the row alone.
       unsigned marker = context.addVariable(std::nullopt);
       const Expr *without = context.replace(
           pruned, {{leaf, context.getIndex(Linear::var(marker), {})}});
-      collectVariables(without, variables);
+      variables = getVariables(without);
     }
     bool isOneHot = false;
     forEachNode(pruned,
                 [&](const Expr *node) { isOneHot |= node->is("rowOrZero"); });
     if (isOneHot) {
-      refusal = "a one-hot row may be beyond the table";
+      refusal.set("a one-hot row may be beyond the table", pruned);
       return std::nullopt;
     }
     if (leaves != 1 || variables.contains(offset)) {
@@ -550,26 +537,22 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
     }
     std::optional<unsigned> rowDim;
     for (auto [dim, index] : llvm::enumerate(leaf->operands)) {
-      llvm::SmallDenseSet<unsigned> used;
-      collectVariables(index, used);
+      Variables used = getVariables(index);
       if (!used.contains(offset))
         continue;
       if (used.size() > 1 || rowDim) {
-        refusal = "the bias is no single row of a table";
+        refusal.set("the bias is no single row of a table", index);
         return std::nullopt;
       }
       rowDim = dim;
     }
     auto type = dyn_cast<RankedTensorType>(leaf->tensor.getType());
     if (!rowDim || !type || type.isDynamicDim(*rowDim)) {
-      refusal = "the number of rows of the table is not known";
+      refusal.set("the number of rows of the table is not known", leaf);
       return std::nullopt;
     }
     int64_t rows = type.getDimSize(*rowDim);
     const Expr *row = leaf->operands[*rowDim];
-    auto [first, last] =
-        getDefinedRange(row, offset, rows, -kMaxOffset, kMaxOffset);
-
     OffsetBias bias;
     bias.row = context.addVariable(rows);
     bias.rows = rows;
@@ -577,8 +560,7 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
     indices[*rowDim] = context.getIndex(Linear::var(bias.row), {});
     bias.operand = context.replace(
         pruned, {{leaf, context.getElement(leaf->tensor, indices)}});
-    llvm::SmallDenseSet<unsigned> used;
-    collectVariables(bias.operand, used);
+    Variables used = getVariables(bias.operand);
     for (unsigned var : used)
       if (var != bias.row)
         bias.heads.push_back(var);
@@ -586,16 +568,23 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
     // offset = key - (query + queryOffset) = key - query + symbols + shift
     bias.queryOffset = Linear().plus(over->symbols, -1);
     bias.queryOffset.constant -= shift;
-    bias.isInBounds = first <= low && high <= last;
+    bias.isInBounds = isInside(row, offset, low, high, rows);
     if (!bias.isInBounds && low != -kMaxOffset) {
-      refusal = "the bias reads beyond the table";
+      refusal.set("the bias reads beyond the table", row);
       return std::nullopt;
     }
 
     bool isKnown = false;
     for (int ulps : {0, 1, -1}) {
+      auto [first, last] =
+          getDefinedRange(row, offset, rows, -kMaxOffset, kMaxOffset);
       std::optional<Pieces> pieces =
           findPieces(row, offset, rows, ulps, kMaxPieces);
+      if (!pieces) {
+        // Narrow integers wrap beyond the lengths of this program.
+        std::tie(first, last) = std::make_pair(low, high);
+        pieces = findPieces(row, offset, rows, ulps, kMaxPieces, low, high);
+      }
       if (!pieces)
         continue;
       isKnown = true;
@@ -618,7 +607,8 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
       }
     }
     if (!isKnown) {
-      refusal = "the row of the table is no step function of the offset";
+      refusal.set("the row of the table is no step function of the offset",
+                  row);
       return std::nullopt;
     }
   }
@@ -627,12 +617,11 @@ relattn::analyzeOffsetBias(ExprContext &context, MLIRContext *mlirContext,
   forEachNode(expr, [&](const Expr *node) {
     if (node->kind != Expr::Kind::Element || !node->tensor)
       return;
-    llvm::SmallDenseSet<unsigned> used;
-    collectVariables(node, used);
+    Variables used = getVariables(node);
     readsRow |= used.contains(key) || (query && used.contains(*query));
   });
   if (readsRow && !best)
-    refusal = "the bias is no single row of a table";
+    refusal.set("the bias is no single row of a table", expr);
   if (needsStrip && !best && !readsRow) {
     std::optional<OverOffset> over =
         toOffset(context, expr, query, key, offset, /*shift=*/0, refusal);

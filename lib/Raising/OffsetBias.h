@@ -11,6 +11,7 @@
 #ifndef RELATTN_LIB_RAISING_OFFSETBIAS_H
 #define RELATTN_LIB_RAISING_OFFSETBIAS_H
 
+#include "Mismatch.h"
 #include "OffsetRange.h"
 #include "mlir/IR/PatternMatch.h"
 #include "relattn/IR/RelAttn.h"
@@ -41,7 +42,7 @@ std::optional<OffsetBias> analyzeOffsetBias(ExprContext &context,
                                             MLIRContext *mlirContext,
                                             const Expr *expr,
                                             std::optional<unsigned> query,
-                                            unsigned key, std::string &refusal);
+                                            unsigned key, Mismatch &refusal);
 
 /// The scheme of -offset, or null.
 BiasSchemeAttrInterface reverseScheme(BiasSchemeAttrInterface scheme);

@@ -655,12 +655,14 @@ private:
 
 std::optional<Pieces> relattn::findPieces(const Expr *expr, unsigned offset,
                                           int64_t limit, int logUlps,
-                                          unsigned maxPieces) {
+                                          unsigned maxPieces, int64_t low,
+                                          int64_t high) {
   PieceFinder finder(expr, offset, limit, logUlps, maxPieces);
-  if (!finder.run(-kMaxOffset, kMaxOffset))
+  if (!finder.run(low, high))
     return std::nullopt;
   Pieces pieces = finder.finish();
   if (pieces.ids.empty() || pieces.ids[0] < 0)
     return std::nullopt;
+  pieces.starts[0] = -kMaxOffset;
   return pieces;
 }

@@ -18,9 +18,6 @@
 
 namespace mlir::relattn {
 
-/// Offsets beyond these do not occur: 2^30 positions.
-constexpr int64_t kMaxOffset = int64_t(1) << 30;
-
 /// All values of an expression over a range of offsets.
 struct ValueRange1 {
   bool isFloat = false;
@@ -53,12 +50,14 @@ struct Pieces {
   SmallVector<int64_t> ids;
 };
 
-/// The steps of the integer `expr` over all offsets. Values outside [0, limit)
-/// are undefined behaviour in the program (a read out of bounds) and take the
-/// value of a neighbour. None if there are more than `maxPieces`.
+/// The steps of the integer `expr` over the offsets in [low, high]; the ends
+/// hold beyond. Values outside [0, limit) are undefined behaviour in the
+/// program (a read out of bounds) and take the value of a neighbour. None if
+/// there are more than `maxPieces`.
 std::optional<Pieces> findPieces(const Expr *expr, unsigned offset,
-                                 int64_t limit, int logUlps,
-                                 unsigned maxPieces);
+                                 int64_t limit, int logUlps, unsigned maxPieces,
+                                 int64_t low = -kMaxOffset,
+                                 int64_t high = kMaxOffset);
 
 } // namespace mlir::relattn
 

@@ -11,8 +11,10 @@
 #include "AttentionMatch.h"
 #include "Materialize.h"
 #include "RaisedBias.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "relattn/Raising/Passes.h"
 
 namespace mlir::relattn {
@@ -44,7 +46,8 @@ public:
       : builder(builder), context(context), match(match),
         loc(match.root->getLoc()) {}
 
-  Value build();
+  /// Builds the op and replaces the uses of what it computes.
+  void build();
 
 private:
   std::optional<unsigned> getDimension(unsigned variable) const {
@@ -59,7 +62,12 @@ private:
   AffineMap getMap(const MappedValue &value) {
     return AttentionOp::getMap(builder.getContext(), value.dimensions);
   }
-  Value restore(Value output, unsigned units);
+  Value restore(Value result, Type type, ArrayRef<SmallVector<unsigned>> digits,
+                unsigned units);
+  Value permute(Value tensor, ArrayRef<unsigned> from,
+                ArrayRef<SmallVector<unsigned>> to, unsigned units);
+  void replaceLogSumExp(const LogSumExpUse &use, Value lse,
+                        ArrayRef<unsigned> variables, unsigned units);
 
   OpBuilder &builder;
   ExprContext &context;
@@ -100,8 +108,7 @@ MappedValue AttentionBuilder::getOperand(const Expr *leaf,
   value.tensor = reshapeLeaf(builder, loc, context, leaf, order);
   if (!value.tensor) {
     // A part of a tensor, or a diagonal: copied.
-    llvm::SmallDenseSet<unsigned> used;
-    collectVariables(leaf, used);
+    Variables used = getVariables(leaf);
     order.clear();
     for (const auto &variable : match.variables)
       if (variable && used.contains(*variable))
@@ -121,8 +128,7 @@ MappedValue AttentionBuilder::getMasklike(const Expr *expr) {
   if (expr->kind == Expr::Kind::Element && expr->tensor)
     value.tensor = reshapeLeaf(builder, loc, context, expr, order);
   if (!value.tensor) {
-    llvm::SmallDenseSet<unsigned> used;
-    collectVariables(expr, used);
+    Variables used = getVariables(expr);
     order.clear();
     for (const auto &variable : match.variables)
       if (variable && used.contains(*variable))
@@ -134,15 +140,17 @@ MappedValue AttentionBuilder::getMasklike(const Expr *expr) {
   return value;
 }
 
-/// The output in the shape of the root's result: `units` dimensions at the end
-/// go, digits of one dimension join, dimensions of size 1 return.
-Value AttentionBuilder::restore(Value output, unsigned units) {
+/// A result in the shape of what it replaces: `units` dimensions at the end go,
+/// digits of one dimension join, dimensions of size 1 return.
+Value AttentionBuilder::restore(Value output, Type targetType,
+                                ArrayRef<SmallVector<unsigned>> digitsOfDims,
+                                unsigned units) {
   auto type = cast<RankedTensorType>(output.getType());
-  auto target = cast<RankedTensorType>(match.root->getResult(0).getType());
+  auto target = cast<RankedTensorType>(targetType);
   SmallVector<ReassociationIndices> groups;
   SmallVector<int64_t> shape;
   int64_t next = 0;
-  for (auto [dim, digits] : llvm::enumerate(match.outputDigits)) {
+  for (auto [dim, digits] : llvm::enumerate(digitsOfDims)) {
     if (digits.empty())
       continue;
     ReassociationIndices group;
@@ -166,7 +174,7 @@ Value AttentionBuilder::restore(Value output, unsigned units) {
   ReassociationIndices part;
   for (int64_t dim = 0; dim < target.getRank(); ++dim) {
     part.push_back(dim);
-    if (match.outputDigits[dim].empty())
+    if (digitsOfDims[dim].empty())
       continue;
     parts.push_back(part);
     part.clear();
@@ -176,7 +184,55 @@ Value AttentionBuilder::restore(Value output, unsigned units) {
   return tensor::ExpandShapeOp::create(builder, loc, target, output, parts);
 }
 
-Value AttentionBuilder::build() {
+/// The dimensions of `tensor`, which are `from` and then `units` of size 1, in
+/// the order of the digits.
+Value AttentionBuilder::permute(Value tensor, ArrayRef<unsigned> from,
+                                ArrayRef<SmallVector<unsigned>> to,
+                                unsigned units) {
+  SmallVector<int64_t> order;
+  for (ArrayRef<unsigned> digits : to)
+    for (unsigned var : digits)
+      order.push_back(std::distance(from.begin(), llvm::find(from, var)));
+  for (unsigned i = 0; i < units; ++i)
+    order.push_back(from.size() + i);
+  if (isIdentityPermutation(order))
+    return tensor;
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t dim : order)
+    sizes.push_back(relattn::getDimension(builder, loc, tensor, dim));
+  Value init = tensor::EmptyOp::create(builder, loc, sizes,
+                                       getElementTypeOrSelf(tensor));
+  return linalg::TransposeOp::create(builder, loc, tensor, init, order)
+      ->getResult(0);
+}
+
+/// Replaces a log-sum-exp. What reads it stands behind the attention then.
+void AttentionBuilder::replaceLogSumExp(const LogSumExpUse &use, Value lse,
+                                        ArrayRef<unsigned> variables,
+                                        unsigned units) {
+  Value old = use.op->getResult(0);
+  Type element = getElementTypeOrSelf(old);
+  if (getElementTypeOrSelf(lse) != element)
+    lse = arith::TruncFOp::create(
+        builder, loc, cast<RankedTensorType>(lse.getType()).clone(element),
+        lse);
+  lse = restore(permute(lse, variables, use.digits, units), old.getType(),
+                use.digits, units);
+  llvm::SetVector<Operation *> readers;
+  getForwardSlice(use.op, &readers);
+  SmallVector<Operation *> early;
+  for (Operation *reader : readers)
+    if (reader->getBlock() == match.root->getBlock() &&
+        reader->isBeforeInBlock(match.root))
+      early.push_back(reader);
+  llvm::sort(early,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  for (Operation *reader : early)
+    reader->moveBefore(match.root);
+  old.replaceAllUsesWith(lse);
+}
+
+void AttentionBuilder::build() {
   using Op = AttentionOp;
   MappedValue query = getOperand(match.query, {Op::M, Op::D});
   MappedValue key = getOperand(match.key, {Op::N, Op::D});
@@ -197,8 +253,18 @@ Value AttentionBuilder::build() {
     dimensions.push_back(dimension);
     ++units;
   }
-  Type element = getElementTypeOrSelf(match.root->getResult(0).getType());
-  Value init = tensor::EmptyOp::create(builder, loc, sizes, element);
+  Value result = match.root->getResult(0);
+  SmallVector<Value> inits = {tensor::EmptyOp::create(
+      builder, loc, sizes, getElementTypeOrSelf(result))};
+  if (!match.logSumExps.empty()) {
+    // As the output, without E.
+    SmallVector<OpFoldResult> lseSizes;
+    for (auto [size, dimension] : llvm::zip(sizes, dimensions))
+      if (dimension != Op::E)
+        lseSizes.push_back(size);
+    inits.push_back(tensor::EmptyOp::create(
+        builder, loc, lseSizes, Op::getAccumulatorType(match.query->type)));
+  }
 
   MLIRContext *mlirContext = builder.getContext();
   OperationState state(loc, Op::getOperationName());
@@ -238,18 +304,28 @@ Value AttentionBuilder::build() {
     offset.push_back(
         materializeIndex(builder, loc, context, match.queryOffset));
 
-  MappedValue output{init, dimensions};
+  MappedValue output{inits[0], dimensions};
   SmallVector<AffineMap> maps = {getMap(query), getMap(key), getMap(value),
                                  getMap(output)};
   auto op = Op::create(
-      builder, loc, init.getType(), /*lse=*/Type(), query.tensor, key.tensor,
+      builder, loc, inits[0].getType(),
+      inits.size() > 1 ? inits[1].getType() : Type(), query.tensor, key.tensor,
       value.tensor, bias.empty() ? Value() : bias[0],
       zero.empty() ? Value() : zero[0], mask.empty() ? Value() : mask[0],
-      offset.empty() ? Value() : offset[0], match.keyLengths, ValueRange(init),
+      offset.empty() ? Value() : offset[0], match.keyLengths, inits,
       builder.getAffineMapArrayAttr(maps), builder.getF64FloatAttr(match.scale),
       scheme, match.band ? *match.band : BandAttr(),
       maskMap ? AffineMapAttr::get(maskMap) : AffineMapAttr());
-  return restore(op.getOutput(), units);
+  if (!match.logSumExps.empty()) {
+    SmallVector<unsigned> variables(match.output);
+    if (auto e = match.variables[Op::E])
+      llvm::erase(variables, *e);
+    unsigned lseUnits = match.variables[Op::M] ? 0 : 1;
+    for (const LogSumExpUse &use : match.logSumExps)
+      replaceLogSumExp(use, op.getLse(), variables, lseUnits);
+  }
+  result.replaceAllUsesWith(
+      restore(op.getOutput(), result.getType(), match.outputDigits, units));
 }
 
 //===----------------------------------------------------------------------===//
@@ -275,19 +351,19 @@ struct RaiseAttention
 
   void raise(Operation *op, const AttentionMatchOptions &options) {
     ExprContext context;
-    std::string refusal;
+    Mismatch refusal;
     std::optional<AttentionMatch> match =
         matchAttention(context, op, options, refusal);
     if (!match) {
-      if (!refusal.empty()) {
+      if (refusal) {
         ++numRefused;
-        emitMissedRemark(op, kRewrite, refusal);
+        emitMissedRemark(refusal.op ? refusal.op : op, kRewrite,
+                         refusal.reason);
       }
       return;
     }
     OpBuilder builder(op);
-    Value output = AttentionBuilder(builder, context, *match).build();
-    op->getResult(0).replaceAllUsesWith(output);
+    AttentionBuilder(builder, context, *match).build();
     ++numRaised;
     emitPassedRemark(op, kRewrite, "attention");
     // From the output back: what is pure goes by itself, what asserts only what

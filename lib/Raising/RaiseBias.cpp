@@ -127,7 +127,7 @@ struct RaiseBias : public relattn::impl::RaiseBiasBase<RaiseBias> {
   void classify(Operation *op);
   void raise(Operation *op);
   std::optional<BiasValue> match(ExprContext &context, Value value,
-                                 std::string &refusal);
+                                 Mismatch &refusal);
   void build(OpBuilder &builder, ExprContext &context, BiasValue &found);
 
   /// Ops whose elements depend on positions, and those that depend on a
@@ -180,7 +180,7 @@ void RaiseBias::classify(Operation *op) {
 }
 
 std::optional<BiasValue> RaiseBias::match(ExprContext &context, Value value,
-                                          std::string &refusal) {
+                                          Mismatch &refusal) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !isa<FloatType>(type.getElementType()) || type.getRank() < 2 ||
       !isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(
@@ -226,8 +226,7 @@ std::optional<BiasValue> RaiseBias::match(ExprContext &context, Value value,
     } else if (node->kind == Expr::Kind::Element && node->tensor &&
                isa<IntegerType>(node->type) && !positions) {
       // Ids that are a constant: one index each.
-      llvm::SmallDenseSet<unsigned> used;
-      collectVariables(node, used);
+      Variables used = getVariables(node);
       SmallVector<unsigned> own;
       for (unsigned var : variables)
         if (used.contains(var))
@@ -245,7 +244,7 @@ std::optional<BiasValue> RaiseBias::match(ExprContext &context, Value value,
   if (!bias)
     return std::nullopt;
   if (isa<StepsAttr>(Attribute(bias->scheme))) {
-    std::string ignored;
+    Mismatch ignored;
     std::optional<OffsetBias> turned = analyzeOffsetBias(
         context, &getContext(), expr, found.key, found.query, ignored);
     if (turned && isa<T5Attr>(Attribute(turned->scheme))) {
@@ -256,7 +255,8 @@ std::optional<BiasValue> RaiseBias::match(ExprContext &context, Value value,
   if (bias->heads.size() > 1 ||
       (bias->heads.size() == 1 &&
        !llvm::is_contained(variables, bias->heads[0]))) {
-    refusal = "the bias depends on more than the head and the offset";
+    refusal.set("the bias depends on more than the head and the offset",
+                bias->operand);
     return std::nullopt;
   }
   if (!bias->heads.empty())
@@ -338,13 +338,13 @@ void RaiseBias::raise(Operation *op) {
     return;
   }
   ExprContext context;
-  std::string refusal;
+  Mismatch refusal;
   std::optional<BiasValue> found = match(context, op->getResult(0), refusal);
   if (!found) {
     // A remark where a gather is not a bias: at the gather.
-    if (!refusal.empty() && context.getAsserting().contains(op)) {
+    if (refusal && context.getAsserting().contains(op)) {
       ++numRefused;
-      emitMissedRemark(op, kRewrite, refusal);
+      emitMissedRemark(refusal.op ? refusal.op : op, kRewrite, refusal.reason);
     }
     return;
   }

@@ -278,8 +278,7 @@ const Expr *ExprContext::selectRow(LinalgOp op, OpResult result,
     for (auto [id, compared] : sides) {
       if (compared != row)
         continue;
-      llvm::SmallDenseSet<unsigned> used;
-      collectVariables(id, used);
+      Variables used = getVariables(id);
       if (used.contains(rowVar))
         continue;
       // No row is hot outside of the table: 0, and nothing may be read there.

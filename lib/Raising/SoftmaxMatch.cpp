@@ -9,6 +9,7 @@
 
 #include "SoftmaxMatch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -62,20 +63,21 @@ static bool isLowest(const Expr *expr) {
 
 bool relattn::isSumOf(ExprContext &context, const Expr *sum,
                       const Expr *exponential, unsigned key,
-                      std::string &refusal) {
+                      Mismatch &refusal) {
   auto reduction = openOver(context, sum, key);
   if (!reduction || !isa<arith::AddFOp>(reduction->combiner)) {
-    refusal = "the probabilities are not divided by a sum over the keys";
+    refusal.set("the probabilities are not divided by a sum over the keys",
+                sum);
     return false;
   }
   std::optional<double> start = getFloat(skipFloatCasts(reduction->init));
   if (!start || *start != 0.0) {
-    refusal = "the sum does not start at zero";
+    refusal.set("the sum does not start at zero", reduction->op);
     return false;
   }
   if (skipFloatCasts(context.resolveSplits(reduction->value)) !=
       skipFloatCasts(context.resolveSplits(exponential))) {
-    refusal = "the sum is of another tensor";
+    refusal.set("the sum is of another tensor", reduction->op);
     return false;
   }
   return true;
@@ -110,23 +112,22 @@ static const Expr *skipMaximumGuards(const Expr *expr) {
 
 /// Checks that `maximum` is the maximum of `scores` over `key`.
 static bool isMaximumOf(ExprContext &context, const Expr *maximum,
-                        const Expr *scores, unsigned key,
-                        std::string &refusal) {
+                        const Expr *scores, unsigned key, Mismatch &refusal) {
   auto reduction = openOver(context, skipMaximumGuards(maximum), key);
   bool isMaximum =
       reduction && isa<arith::MaximumFOp, arith::MaxNumFOp, arith::SelectOp>(
                        reduction->combiner);
   if (!isMaximum) {
-    refusal = "what is subtracted is no maximum over the keys";
+    refusal.set("what is subtracted is no maximum over the keys", maximum);
     return false;
   }
   if (!isLowest(reduction->init)) {
-    refusal = "the maximum does not start at -inf";
+    refusal.set("the maximum does not start at -inf", reduction->op);
     return false;
   }
   if (skipFloatCasts(context.resolveSplits(reduction->value)) !=
       skipFloatCasts(context.resolveSplits(scores))) {
-    refusal = "the maximum is of another tensor";
+    refusal.set("the maximum is of another tensor", reduction->op);
     return false;
   }
   return true;
@@ -138,16 +139,21 @@ static const Expr *matchLog2e(const Expr *expr) {
   if (!expr->is("arith.mulf"))
     return nullptr;
   for (unsigned i : {0u, 1u})
-    if (std::optional<double> factor =
-            getFloat(skipFloatCasts(expr->operands[i])))
-      if (std::abs(*factor - 1.4426950408889634) < 1e-5)
+    if (const Expr *factor = skipFloatCasts(expr->operands[i]);
+        std::optional<double> number = getFloat(factor)) {
+      // To the precision of its type; f64 programs write f32's number as well.
+      double epsilon = std::ldexp(
+          1.0, -int(std::min(cast<FloatType>(factor->type).getFPMantissaWidth(),
+                             17u)));
+      if (std::abs(*number - llvm::numbers::log2e) < 2 * epsilon)
         return expr->operands[1 - i];
+    }
   return nullptr;
 }
 
 /// The scores and the maximum of exp(scores - maximum).
 static std::optional<std::pair<const Expr *, const Expr *>>
-matchExponent(const Expr *expr, std::string &refusal) {
+matchExponent(const Expr *expr, Mismatch &refusal) {
   const Expr *difference = nullptr;
   if (expr->is("math.exp")) {
     difference = skipFloatCasts(expr->operands[0]);
@@ -161,7 +167,7 @@ matchExponent(const Expr *expr, std::string &refusal) {
         return std::make_pair(scores, maximum);
     }
     if (!difference) {
-      refusal = "the exponent of exp2 has no factor log2(e)";
+      refusal.set("the exponent of exp2 has no factor log2(e)", expr);
       return std::nullopt;
     }
     difference = skipFloatCasts(difference);
@@ -169,7 +175,7 @@ matchExponent(const Expr *expr, std::string &refusal) {
     return std::nullopt;
   }
   if (!difference->is("arith.subf")) {
-    refusal = "no maximum is subtracted before the exponential";
+    refusal.set("no maximum is subtracted before the exponential", expr);
     return std::nullopt;
   }
   return std::make_pair(difference->operands[0], difference->operands[1]);
@@ -196,24 +202,17 @@ static bool isAllHidden(ExprContext &context, const Expr *condition,
 
 /// Whether an exponential, or a softmax, is part of `expr`.
 static bool containsExponential(const Expr *expr) {
-  llvm::SetVector<const Expr *> nodes;
-  nodes.insert(expr);
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const Expr *node = nodes[i];
-    if (node->is("math.exp") || node->is("math.exp2") ||
-        (node->kind == Expr::Kind::Element && node->tensor &&
-         node->tensor.getDefiningOp<linalg::SoftmaxOp>()))
-      return true;
-    if (node->kind == Expr::Kind::Apply)
-      nodes.insert(node->operands.begin(), node->operands.end());
-  }
-  return false;
+  return findNode(expr, [](const Expr *node) {
+    return node->is("math.exp") || node->is("math.exp2") ||
+           (node->kind == Expr::Kind::Element && node->tensor &&
+            node->tensor.getDefiningOp<linalg::SoftmaxOp>());
+  });
 }
 
 std::optional<SoftmaxMatch> relattn::matchSoftmax(ExprContext &context,
                                                   const Expr *probabilities,
                                                   unsigned key,
-                                                  std::string &refusal) {
+                                                  Mismatch &refusal) {
   const Expr *expr = skipFloatCasts(probabilities);
   const Expr *allHidden = nullptr;
   if (expr->is("arith.select")) {
@@ -232,7 +231,7 @@ std::optional<SoftmaxMatch> relattn::matchSoftmax(ExprContext &context,
     const Expr *index = expr->operands[softmax.getDimension()];
     if (index->kind != Expr::Kind::Index ||
         index->linear.getVar() != std::optional(key)) {
-      refusal = "the softmax is not over the keys";
+      refusal.set("the softmax is not over the keys", softmax);
       return std::nullopt;
     }
     match.scores = context.element(softmax.getInput(), expr->operands,
@@ -244,14 +243,13 @@ std::optional<SoftmaxMatch> relattn::matchSoftmax(ExprContext &context,
       std::tie(exponential, sum) = *quotient;
     auto exponent = matchExponent(exponential, refusal);
     if (!exponent) {
-      if (refusal.empty() && containsExponential(expr))
-        refusal = "something stands between softmax and value product";
+      if (!refusal && containsExponential(expr))
+        refusal.set("something stands between softmax and value product", expr);
       return std::nullopt;
     }
-    llvm::SmallDenseSet<unsigned> variables;
-    collectVariables(exponent->second, variables);
+    Variables variables = getVariables(exponent->second);
     if (variables.contains(key)) {
-      refusal = "what is subtracted depends on the key";
+      refusal.set("what is subtracted depends on the key", exponential);
       return std::nullopt;
     }
     if (!isMaximumOf(context, exponent->second, exponent->first, key, refusal))
@@ -263,9 +261,38 @@ std::optional<SoftmaxMatch> relattn::matchSoftmax(ExprContext &context,
     match.exponential = exponential;
   }
   if (allHidden && !isAllHidden(context, allHidden, match.scores, key)) {
-    refusal = "a choice between softmax and value product";
+    refusal.set("a choice between softmax and value product",
+                skipFloatCasts(probabilities));
     return std::nullopt;
   }
   match.isSafe = allHidden != nullptr;
   return match;
+}
+
+const Expr *relattn::matchLogSumExp(ExprContext &context, const Expr *expr,
+                                    unsigned key) {
+  expr = skipFloatCasts(expr);
+  if (!expr->is("arith.addf"))
+    return nullptr;
+  for (unsigned i : {0u, 1u}) {
+    const Expr *logarithm = skipFloatCasts(expr->operands[i]);
+    if (!logarithm->is("math.log"))
+      continue;
+    Mismatch ignored;
+    const Expr *sum = logarithm->operands[0];
+    auto reduction = openOver(context, sum, key);
+    if (!reduction)
+      continue;
+    const Expr *exponential = skipFloatCasts(reduction->value);
+    auto exponent = matchExponent(exponential, ignored);
+    // The maximum that is added back is the one that was subtracted, guards
+    // against -inf included.
+    if (exponent &&
+        skipFloatCasts(exponent->second) ==
+            skipFloatCasts(expr->operands[1 - i]) &&
+        isMaximumOf(context, exponent->second, exponent->first, key, ignored) &&
+        isSumOf(context, sum, exponential, key, ignored))
+      return exponent->first;
+  }
+  return nullptr;
 }

@@ -11,8 +11,7 @@
 #ifndef RELATTN_LIB_RAISING_SOFTMAXMATCH_H
 #define RELATTN_LIB_RAISING_SOFTMAXMATCH_H
 
-#include "ElementExpr.h"
-#include <string>
+#include "Mismatch.h"
 
 namespace mlir::relattn {
 
@@ -31,11 +30,16 @@ struct SoftmaxMatch {
 /// only if there is an exponential at all.
 std::optional<SoftmaxMatch> matchSoftmax(ExprContext &context,
                                          const Expr *probabilities,
-                                         unsigned key, std::string &refusal);
+                                         unsigned key, Mismatch &refusal);
 
 /// Whether `sum` is the sum of `exponential` over `key`.
 bool isSumOf(ExprContext &context, const Expr *sum, const Expr *exponential,
-             unsigned key, std::string &refusal);
+             unsigned key, Mismatch &refusal);
+
+/// The scores of which `expr` is the logarithm of the sum of exponentials over
+/// `key`, computed as maximum + log(sum); null if it is not.
+const Expr *matchLogSumExp(ExprContext &context, const Expr *expr,
+                           unsigned key);
 
 /// The `x` and `sum` of x / sum or x * (1 / sum).
 std::optional<std::pair<const Expr *, const Expr *>>

@@ -1,6 +1,7 @@
 // RUN: relattn-opt %s --relattn-raise-attention --canonicalize --split-input-file | FileCheck %s
 // RUN: relattn-opt %s --relattn-raise-attention --relattn-raise-attention --canonicalize --split-input-file | FileCheck %s
-// RUN: relattn-opt %s --relattn-raise-attention --split-input-file --remarks-filter=relattn 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: relattn-opt %s --relattn-raise-attention=assume-bounded-scores --canonicalize --split-input-file | FileCheck %s --check-prefix=BOUNDED
+// RUN: relattn-opt %s --relattn-raise-attention --split-input-file --remarks-filter=relattn -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // CHECK-LABEL: func @plain
 // CHECK: %[[OUT:.*]] = relattn.attention maps((g, m, d), (g, d, n), (g, n, e) -> (g, m, e)) ins(%arg0, %arg1, %arg2
@@ -172,7 +173,6 @@ func.func @dense_bias_and_mask(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %
 // CHECK-LABEL: func @no_raise_with_soft_cap
 // CHECK-NOT: relattn.attention
 // CHECK: return
-// REMARK: [Missed] RaiseAttention | Category:relattn | Function=no_raise_with_soft_cap | Reason="something else than scale, bias and mask stands between the scores and the softmax"
 func.func @no_raise_with_soft_cap(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
@@ -180,6 +180,7 @@ func.func @no_raise_with_soft_cap(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>
   %empty = tensor.empty() : tensor<8x4x6xf32>
   %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
   %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="something else than scale, bias and mask stands between the scores and the softmax"
   %masked = math.tanh %scores : tensor<8x4x6xf32>
   %m_empty = tensor.empty() : tensor<8x4xf32>
   %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
@@ -202,7 +203,6 @@ func.func @no_raise_with_soft_cap(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>
 // CHECK-LABEL: func @no_raise_with_two_users
 // CHECK-NOT: relattn.attention
 // CHECK: return
-// REMARK: [Missed] RaiseAttention | Category:relattn | Function=no_raise_with_two_users | Reason="the scores or probabilities have another user"
 func.func @no_raise_with_two_users(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> (tensor<8x4x16xf32>, tensor<8x4x6xf32>) {
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
@@ -223,6 +223,7 @@ func.func @no_raise_with_two_users(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32
   %o_empty = tensor.empty() : tensor<8x4x16xf32>
   %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
   %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the scores or probabilities have another user"
   return %out, %p : tensor<8x4x16xf32>, tensor<8x4x6xf32>
 }
 
@@ -231,7 +232,6 @@ func.func @no_raise_with_two_users(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32
 // CHECK-LABEL: func @no_raise_if_sum_starts_at_one
 // CHECK-NOT: relattn.attention
 // CHECK: return
-// REMARK: [Missed] RaiseAttention | Category:relattn | Function=no_raise_if_sum_starts_at_one | Reason="the sum does not start at zero"
 func.func @no_raise_if_sum_starts_at_one(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
@@ -246,6 +246,7 @@ func.func @no_raise_if_sum_starts_at_one(%q: tensor<8x4x16xf32>, %k: tensor<8x16
   %below = arith.subf %scores, %maxes : tensor<8x4x6xf32>
   %exp = math.exp %below : tensor<8x4x6xf32>
   %s_init = linalg.fill ins(%one : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the sum does not start at zero"
   %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
   %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
   %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
@@ -260,7 +261,6 @@ func.func @no_raise_if_sum_starts_at_one(%q: tensor<8x4x16xf32>, %k: tensor<8x16
 // CHECK-LABEL: func @no_raise_with_dropout
 // CHECK-NOT: relattn.attention
 // CHECK: return
-// REMARK: [Missed] RaiseAttention | Category:relattn | Function=no_raise_with_dropout | Reason="something stands between softmax and value product"
 func.func @no_raise_with_dropout(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %drop: tensor<8x4x6xf32>) -> tensor<8x4x16xf32> {
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
@@ -278,6 +278,7 @@ func.func @no_raise_with_dropout(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>,
   %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
   %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
   %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="something stands between softmax and value product"
   %kept = arith.mulf %p, %drop : tensor<8x4x6xf32>
   %o_empty = tensor.empty() : tensor<8x4x16xf32>
   %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
@@ -290,7 +291,6 @@ func.func @no_raise_with_dropout(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>,
 // CHECK-LABEL: func @no_raise_if_a_row_sees_nothing
 // CHECK-NOT: relattn.attention
 // CHECK: return
-// REMARK: [Missed] RaiseAttention | Category:relattn | Function=no_raise_if_a_row_sees_nothing | Reason="a query that sees no key is NaN here, and 0 in attention"
 func.func @no_raise_if_a_row_sees_nothing(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
@@ -304,6 +304,7 @@ func.func @no_raise_if_a_row_sees_nothing(%q: tensor<8x4x16xf32>, %k: tensor<8x1
     %i = linalg.index 1 : index
     %j = linalg.index 2 : index
     %c = arith.cmpi slt, %j, %i : index
+    // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="a query that sees no key is NaN here, and 0 in attention"
     %y = arith.select %c, %in0, %lowest : f32
     linalg.yield %y : f32
   } -> tensor<8x4x6xf32>
@@ -329,13 +330,13 @@ func.func @no_raise_if_a_row_sees_nothing(%q: tensor<8x4x16xf32>, %k: tensor<8x1
 // CHECK-LABEL: func @no_raise_with_a_wider_table
 // CHECK-NOT: relattn.attention
 // CHECK: return
-// REMARK: [Missed] RaiseAttention | Category:relattn | Function=no_raise_with_a_wider_table | Reason="a bias or mask cannot be an operand of attention"
 func.func @no_raise_with_a_wider_table(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %table: tensor<32x8xf64>) -> tensor<8x4x16xf32> {
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<8x4x6xf32>
   %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
   %s = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
   %e64 = tensor.empty() : tensor<8x4x6xf64>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="a bias or mask cannot be an operand of attention"
   %bias = relattn.bias #relattn.t5<buckets = 32, max_distance = 128> ins(%table : tensor<32x8xf64>) outs(%e64 : tensor<8x4x6xf64>)
   %b32 = arith.truncf %bias : tensor<8x4x6xf64> to tensor<8x4x6xf32>
   %t = arith.addf %s, %b32 : tensor<8x4x6xf32>
@@ -345,3 +346,210 @@ func.func @no_raise_with_a_wider_table(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6
   %o = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%oz : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
   return %o : tensor<8x4x16xf32>
 }
+
+// -----
+
+// A bias that is a product as well, of queries and positions: read as it is.
+// CHECK-LABEL: func @product_as_bias
+// CHECK: %[[BIAS:.*]] = linalg.contract {{.*}} ins(%arg0, %arg3
+// CHECK: relattn.attention {{.*}} ins(%arg0, %arg1, %arg2 {{.*}} bias(#relattn.dense<(g, m, n)>, %[[BIAS]]
+func.func @product_as_bias(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %positions: tensor<6x16xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %bias = linalg.contract indexing_maps = [affine_map<(h, m, n, d) -> (h, m, d)>, affine_map<(h, m, n, d) -> (n, d)>, affine_map<(h, m, n, d) -> (h, m, n)>]
+      ins(%q, %positions : tensor<8x4x16xf32>, tensor<6x16xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %total = arith.addf %bias, %scores : tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%total : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// Two conditions are one mask.
+// CHECK-LABEL: func @two_boolean_masks
+// CHECK: %[[MASK:.*]] = linalg.generic {{.*}} ins(%arg{{[34]}}, %arg{{[34]}} :
+// CHECK:   arith.andi
+// CHECK: relattn.attention {{.*}} mask(%[[MASK]] (m, n) : tensor<4x6xi1>)
+func.func @two_boolean_masks(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %first: tensor<4x6xi1>, %second: tensor<6xi1>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %total = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (m, n)>, affine_map<(h, m, n) -> (n)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%scores, %first, %second : tensor<8x4x6xf32>, tensor<4x6xi1>, tensor<6xi1>) outs(%empty : tensor<8x4x6xf32>) {
+  ^bb0(%s: f32, %a: i1, %b: i1, %o: f32):
+    %x = arith.select %a, %s, %lowest : f32
+    %y = arith.select %b, %x, %lowest : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%total : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// The op has one mask: -inf hides what the condition hides.
+// CHECK-LABEL: func @boolean_and_additive_mask
+// CHECK: %[[MASK:.*]] = linalg.generic {{.*}} ins(%arg4, %arg5 :
+// CHECK:   arith.select %{{.*}}, %{{.*}}, %{{.*}} : f32
+// CHECK: relattn.attention {{.*}} bias(#relattn.dense<(g, m, n)>, %arg3 {{.*}} mask(%[[MASK]] (m, n) : tensor<4x6xf32>)
+func.func @boolean_and_additive_mask(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %bias: tensor<8x4x6xf32>, %visible: tensor<4x6xi1>, %mask: tensor<6xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %total = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (m, n)>, affine_map<(h, m, n) -> (n)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%scores, %bias, %visible, %mask : tensor<8x4x6xf32>, tensor<8x4x6xf32>, tensor<4x6xi1>, tensor<6xf32>) outs(%empty : tensor<8x4x6xf32>) {
+  ^bb0(%s: f32, %b: f32, %c: i1, %a: f32, %o: f32):
+    %0 = arith.addf %s, %b : f32
+    %1 = arith.addf %0, %a : f32
+    %y = arith.select %c, %1, %lowest : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%total : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// Finite numbers are added, unless scores are bounded and each query keeps a key.
+// CHECK-LABEL: func @finite_causal
+// CHECK: relattn.attention maps
+// BOUNDED-LABEL: func @finite_causal
+// BOUNDED: relattn.attention causal maps
+func.func @finite_causal(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %masked = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%scores : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) {
+  ^bb0(%in0: f32, %o: f32):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %c = arith.cmpi sle, %j, %i : index
+    %low = arith.constant -3.0e38 : f32
+    %none = arith.constant 0.0 : f32
+    %x = arith.select %c, %none, %low : f32
+    %y = arith.addf %in0, %x : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%masked : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %masked, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+
+// -----
+
+// The first query sees no key: numbers.
+// CHECK-LABEL: func @finite_before
+// CHECK: relattn.attention maps
+// BOUNDED-LABEL: func @finite_before
+// BOUNDED: relattn.attention maps
+func.func @finite_before(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %masked = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%scores : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) {
+  ^bb0(%in0: f32, %o: f32):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %c = arith.cmpi slt, %j, %i : index
+    %low = arith.constant -3.0e38 : f32
+    %none = arith.constant 0.0 : f32
+    %x = arith.select %c, %none, %low : f32
+    %y = arith.addf %in0, %x : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%masked : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %masked, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+
+// -----
+
+// What the other mask hides is not known.
+// CHECK-LABEL: func @finite_beside_mask
+// CHECK: relattn.attention maps
+// BOUNDED-LABEL: func @finite_beside_mask
+// BOUNDED: relattn.attention maps
+func.func @finite_beside_mask(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %visible: tensor<6xi1>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %masked = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (n)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%scores, %visible : tensor<8x4x6xf32>, tensor<6xi1>) outs(%empty : tensor<8x4x6xf32>) {
+  ^bb0(%in0: f32, %in1: i1, %o: f32):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %c = arith.cmpi sle, %j, %i : index
+    %low = arith.constant -3.0e38 : f32
+    %none = arith.constant 0.0 : f32
+    %x = arith.select %c, %none, %low : f32
+    %z = arith.addf %in0, %x : f32
+    %y = arith.select %in1, %z, %lowest : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%masked : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %masked, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+

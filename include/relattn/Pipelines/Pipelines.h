@@ -50,7 +50,8 @@ void buildRelAttnToCPUPipeline(OpPassManager &pm,
 struct RelAttnRaiseOptions : public PassPipelineOptions<RelAttnRaiseOptions> {
   Option<bool> assumeBoundedScores{
       *this, "assume-bounded-scores",
-      llvm::cl::desc("The lowest finite number in a mask hides a key"),
+      llvm::cl::desc("Very low finite numbers hide a key where every query "
+                     "keeps one"),
       llvm::cl::init(false)};
 };
 

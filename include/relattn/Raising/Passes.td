@@ -135,19 +135,23 @@ def RaiseAttention : Pass<"relattn-raise-attention"> {
       the band if it compares positions, `key_lengths` if it compares the key's
       with a number for each batch entry, else the i1 mask. Finite numbers stay an
       additive mask, since they do not hide a key from a query that sees none;
-      with `assume-bounded-scores` a choice of 0 or a very low number hides.
+      with `assume-bounded-scores` a choice of 0 or a very low number by position
+      is the band where every query provably keeps a key.
+    - the logarithm of the sum of exponentials, maximum + log(sum) over the same
+      scores, in any order of dimensions: the op's second result.
 
     Refinements: rounding of the scores to a narrow type before the bias is not
     kept (the op computes in the accumulator type); a query that sees no key
     gives 0 where the program gives NaN, but an attention with a query that
     provably sees none is refused unless its softmax is safe.
 
-    Refused, each with a remark at the value product (`--remarks-filter=relattn`):
+    Refused, each with a remark at the op that breaks the match
+    (`--remarks-filter=relattn`):
     a softmax over another dimension; a maximum or sum of another tensor; a sum
     or value product that does not start at zero; anything else between scores
     and softmax, or softmax and value product; another user of the scores or the
-    probabilities; two boolean masks, or one beside an additive mask; more
-    dimensions than attention has; operands of different types.
+    probabilities; a log-sum-exp that the values depend on; more dimensions than
+    attention has; operands of different types.
 
     Before:
 
@@ -210,7 +214,7 @@ def RaiseAttention : Pass<"relattn-raise-attention"> {
   }];
   let options = [
     Option<"assumeBoundedScores", "assume-bounded-scores", "bool", "false",
-           "The lowest finite number in a mask hides a key">
+           "Very low finite numbers hide a key where every query keeps one">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",

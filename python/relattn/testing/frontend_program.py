@@ -11,6 +11,12 @@ import numpy as np
 
 from relattn.testing.linalg_program import TYPES, Dim, Program, Value, spread
 
+#: -inf, and the lowest number of each type.
+INFINITY = {"f16": "0xFC00", "bf16": "0xFF80", "f32": "0xFF800000", "f64": "0xFFF0000000000000"}
+LOWEST = {"f16": "-65504.0", "bf16": "0xFF7F", "f32": "-3.40282347E+38", "f64": "-1.7976931348623157E+308"}
+#: How far results may be off, relative to 1 + |result|: frontends round every
+#: step of a half-precision program, sums over the keys included.
+TOLERANCE = {"f16": 3e-2, "bf16": 2e-1, "f32": 1e-4, "f64": 1e-11}
 T5_PARAMETERS = [(32, 128), (8, 20), (16, 64), (32, 32), (64, 256)]
 LOOK_ALIKES = ["softmax over queries", "maximum of another tensor", "sum of another tensor",
                "sum starts at one", "values start at one", "reversed subtraction", "extra user",
@@ -42,7 +48,7 @@ class FrontendProgram(Program):
 
     def __init__(self, rng, name, look_alike=None, force=None):
         self.rng, self.forms, self.look_alike, self.force = rng, [], look_alike, force or {}
-        super().__init__(name, self.choose("type", ("f32", "f32", "f32", "f64")))
+        super().__init__(name, self.choose("type", ("f32", "f32", "f32", "f64", "f16", "bf16")))
         self.t5 = None
         self.compose()
 
@@ -64,6 +70,13 @@ class FrontendProgram(Program):
     def habit(self, name, probability):
         """Whether the program has a habit."""
         return self.force[name] if name in self.force else self.chance(probability)
+
+    def converted(self, value, element):
+        """`value` in another float type."""
+        source = getattr(value, "element", self.element)
+        op = "extf" if element == "f32" else "truncf"
+        return self.compute(value.dims, [(value, value.dims)], [f"%y = arith.{op} %in0 : {source} to {element}", "%y"],
+                            value.data, element)
 
     # -- building blocks --------------------------------------------------------
 
@@ -89,7 +102,7 @@ class FrontendProgram(Program):
 
     def constant_of(self, dims, data, element):
         """A dense constant of any type."""
-        types = {**TYPES, "i64": np.int64, "i1": np.bool_}
+        types = {**TYPES, "i1": np.bool_}
         data = np.asarray(data, types[element])
         name = self.emit(f'arith.constant dense<"0x{data.tobytes().hex().upper()}"> : {self.tensor(dims, element)}')
         value = Value(name, list(dims), data, np.zeros(1))
@@ -146,10 +159,12 @@ class FrontendProgram(Program):
             body = [f"%c = arith.constant {self.number(1 / factor)} : {t}", f"%y = arith.divf %in0, %c : {t}", "%y"]
         if self.chance(0.3):
             self.form("factor", "rank 0")
-            written = self.emit(f"arith.constant dense<{self.number(factor)}> : tensor<f64>")
-            cast = [f"%c = arith.truncf %in1 : f64 to {t}"] if t != "f64" else []
+            # GCC's runtime has no conversion from f64 to bf16.
+            wide = "f32" if t == "bf16" else "f64"
+            written = self.emit(f"arith.constant dense<{self.number(factor)}> : tensor<{wide}>")
+            cast = [f"%c = arith.truncf %in1 : {wide} to {t}"] if t != wide else []
             number = "%c" if cast else "%in1"
-            name = self.generic(dims, [(value.name, self.tensor(dims), dims), (written, "tensor<f64>", [])],
+            name = self.generic(dims, [(value.name, self.tensor(dims), dims), (written, f"tensor<{wide}>", [])],
                                 [*cast, f"%y = arith.mulf %in0, {number} : {t}", "%y"])
             return Value(name, dims, value.data * factor, np.zeros(1))
         return self.compute(dims, [(value, dims)], body, value.data * factor)
@@ -186,7 +201,8 @@ class FrontendProgram(Program):
     def bucket_ids(self, m, n, buckets, distance, bidirectional):
         """T5's buckets of the offsets, by a chain of one-op bodies, one body, or
         a constant."""
-        integer = self.choose("integers", ("i64", "i64", "i32"))
+        is_short = m.size + n.size + self.past < 120 and distance <= 128
+        integer = self.choose("integers", ("i64", "i64", "i32", "i16", *(["i8"] if is_short else [])))
         style = self.choose("buckets", ("chain", "chain", "one body", "folded", "thresholds"))
         offset = np.arange(n.size)[None, :] - (np.arange(m.size)[:, None] + self.past)
         ids = t5_bucket(offset, buckets, distance, bidirectional)
@@ -295,6 +311,9 @@ class FrontendProgram(Program):
             self.form("T5", f"{buckets} {distance} {'both' if bidirectional else 'one side'}")
             value, ids, integer = self.bucket_ids(m, n, buckets, distance, bidirectional)
             rows = Dim(buckets)
+            if integer in ("i8", "i16") and (m.dynamic or n.dynamic):
+                # Positions of unknown lengths wrap: no T5.
+                self.t5 = None
         table_dims = [rows, head] if layout.startswith("[rows") else [head, rows]
         if self.habit("table sliced", 0.1):
             # This rank's heads of all of them.
@@ -377,7 +396,7 @@ class FrontendProgram(Program):
             shape = [d.size for d in dims]
             data = self.rng.standard_normal(shape)
             if kind == "lowest":
-                data = np.where(self.rng.random(shape) < 0.3, -3.0e38, 0.0)
+                data = np.where(self.rng.random(shape) < 0.3, -6.0e4 if t == "f16" else -3.0e38, 0.0)
                 data[..., 0] = 0.0
             return self.input(dims, data), dims
         if kind == "key lengths" and batch:
@@ -403,8 +422,9 @@ class FrontendProgram(Program):
         if kind == "causal select":
             name = self.compute([m, n], [], [*body, "%v"], data, "i1")
             return "select", name, [m, n], data
-        low = self.pick("0xFF800000", "-3.0e38") if t == "f32" else "-1.0e300"
-        hidden = -np.inf if low == "0xFF800000" else float(low)
+        number = {"f16": "-6.0e4", "bf16": "-3.0e38", "f32": "-3.0e38", "f64": "-1.0e300"}[t]
+        low = self.pick(INFINITY[t], number)
+        hidden = float(number) if low == number else -np.inf
         value = self.compute([m, n], [], [*body, f"%zero = arith.constant 0.0 : {t}", f"%low = arith.constant {low} : {t}",
                              f"%y = arith.select %v, %zero, %low : {t}", "%y"], np.where(data, 0.0, hidden))
         return value, [m, n]
@@ -448,8 +468,7 @@ class FrontendProgram(Program):
         style = self.choose("maximum", ("maximumf", "maxnumf", "compare"))
         line = {"maximumf": [f"%y = arith.maximumf %in, %acc : {t}"], "maxnumf": [f"%y = arith.maxnumf %acc, %in : {t}"],
                 "compare": [f"%g = arith.cmpf ogt, %in, %acc : {t}", f"%y = arith.select %g, %in, %acc : {t}"]}[style]
-        infinity = "0xFF800000" if t == "f32" else "0xFFF0000000000000"
-        lowest = "-3.40282347E+38" if t == "f32" else "-1.7976931348623157E+308"
+        infinity, lowest = INFINITY[t], LOWEST[t]
         source = other if self.look_alike == "maximum of another tensor" else scores
         if self.look_alike == "maximum of another tensor":
             with np.errstate(all="ignore"):
@@ -481,8 +500,10 @@ class FrontendProgram(Program):
             summed = self.compute(dims, [(other, dims)], [f"%y = arith.mulf %in0, %in0 : {t}", "%y"], other.data ** 2)
             total = summed.data.sum(number, keepdims=True)
         total_value, total_dims = self.reduce(summed, dims, axis, [f"%y = arith.addf %in, %acc : {t}"], start, total, keep)
+        if not self.look_alike and self.habit("log-sum-exp", 0.15):
+            self.log_sum_exp(peak, total_value, total_dims, maximum, total, keep)
         style = self.choose("division", ("div", "div", "reciprocal", "deferred"))
-        if style == "deferred" and not self.look_alike:
+        if style == "deferred" and not self.look_alike and t == self.input_element:
             return e, (total_value, total_dims, total)
         ins = [(e, dims), (total_value, total_dims)]
         with np.errstate(all="ignore"):
@@ -496,13 +517,37 @@ class FrontendProgram(Program):
             p = self.compute(dims, ins, [f"%y = arith.divf %in0, %in1 : {t}", "%y"], data)
         return p, None
 
+    def log_sum_exp(self, peak, total_value, total_dims, maximum, total, keep):
+        """A second output, as training and merging need it."""
+        t, dims = self.element, total_value.dims
+        self.form("output", "log-sum-exp")
+        with np.errstate(all="ignore"):
+            data = (np.log(total) + maximum).reshape([x.size for x in dims])
+        swap = self.pick("%l, %in0", "%in0, %l")
+        if self.chance(0.5):
+            value = self.compute(dims, [(peak, dims), (total_value, dims)],
+                                 [f"%l = math.log %in1 : {t}", f"%y = arith.addf {swap} : {t}", "%y"], data)
+        else:
+            with np.errstate(all="ignore"):
+                logarithm = self.compute(dims, [(total_value, dims)], [f"%y = math.log %in0 : {t}", "%y"],
+                                         np.log(total_value.data))
+            value = self.compute(dims, [(peak, dims), (logarithm, dims)],
+                                 [f"%y = arith.addf {swap.replace('%l', '%in1')} : {t}", "%y"], data)
+        value = Value(value.name, value.dims, data, np.zeros(data.shape))
+        value.element = t
+        if self.chance(0.3):
+            value = self.transpose(value, list(reversed(range(len(dims)))))
+            value.element = t
+        self.output(value)
+
     # -- the whole -----------------------------------------------------------------------
 
     def compose(self):
         t = self.element
-        self.start_values = None
+        self.start_values, self.input_element = None, t
         dynamic = self.choose("lengths", ("static", "static", "dynamic")) == "dynamic"
-        length = lambda: int(self.force.get("length") or (self.pick(2, 3, 7, 16, 17, 33, 150) if self.chance(0.9) else 300))
+        lengths = (2, 3, 7, 16, 17, 33) if t in ("f16", "bf16") else (2, 3, 7, 16, 17, 33, 150)
+        length = lambda: int(self.force.get("length") or (self.pick(*lengths) if self.chance(0.9) else 2 * lengths[-1]))
         m, n = Dim(length(), dynamic), Dim(length(), dynamic)
         if self.habit("one query", 0.15):
             m = Dim(1)
@@ -585,9 +630,11 @@ class FrontendProgram(Program):
         plain = scores
         self.start_values = None
         # Bias and mask.
-        bias, mask = self.bias(batch, head, m, n), self.mask(batch, m, n)
-        select = mask if mask and mask[0] == "select" else None
-        additive = [x for x in (bias, mask if not select else None) if x]
+        bias, masks = self.bias(batch, head, m, n), [self.mask(batch, m, n)]
+        if self.habit("two masks", 0.15):
+            masks.append(self.mask(batch, m, n))
+        selects = [x for x in masks if x and x[0] == "select"]
+        additive = [x for x in (bias, *masks) if x and x[0] != "select"]
         dims = scores.dims
         def total(value, terms):
             with np.errstate(all="ignore"):
@@ -617,21 +664,27 @@ class FrontendProgram(Program):
                                       total(scores.data, [term]))
         if place == "after bias":
             scores = self.scaled(scores, factor)
-        if select:
-            _, condition, c_dims, visible = select
-            infinity = "0xFF800000" if t == "f32" else "0xFFF0000000000000"
+        for _, condition, c_dims, visible in selects:
             truth = [] if condition.element == "i1" else ["%zero = arith.constant 0 : i8", "%c = arith.cmpi ne, %in1, %zero : i8"]
             flag = "%in1" if condition.element == "i1" else "%c"
             hidden = np.where(spread(visible, c_dims, dims), scores.data, -np.inf)
             scores = self.compute(dims, [(scores, dims), (condition, c_dims)],
-                                  [*truth, f"%low = arith.constant {infinity} : {t}", f"%y = arith.select {flag}, %in0, %low : {t}", "%y"],
+                                  [*truth, f"%low = arith.constant {INFINITY[t]} : {t}", f"%y = arith.select {flag}, %in0, %low : {t}", "%y"],
                                   hidden)
         if self.look_alike == "tanh":
             scores = self.compute(dims, [(scores, dims)], [f"%y = math.tanh %in0 : {t}", "%y"], np.tanh(scores.data))
         axis = m if self.look_alike == "softmax over queries" else n
         if axis.size == 1 and not axis.dynamic:
             axis = n
-        p, later = self.softmax(scores, axis, plain)
+        if t in ("f16", "bf16") and self.habit("softmax in f32", 0.7 if t == "f16" else 1.0):
+            self.form("softmax", "in f32")
+            wide, plain = self.converted(scores, "f32"), self.converted(plain, "f32")
+            self.element = "f32"
+            p, later = self.softmax(wide, axis, plain)
+            self.element, p.element = t, "f32"
+            p = self.converted(p, t)
+        else:
+            p, later = self.softmax(scores, axis, plain)
         if self.look_alike == "dropout":
             keep = self.input(p.dims, (self.rng.random(p.shape) < 0.8) * 1.25)
             p = self.compute(p.dims, [(p, p.dims), (keep, p.dims)], [f"%y = arith.mulf %in0, %in1 : {t}", "%y"], p.data * keep.data)
@@ -671,7 +724,7 @@ class FrontendProgram(Program):
     def results(self, module):
         """The outputs of one execution; None if an input was overwritten."""
         inputs = [data.copy() for _, data in self.arguments]
-        outs = [np.zeros(value.shape, TYPES[self.element]) for _, value in self.outputs]
+        outs = [np.zeros(value.shape, TYPES[value.element]) for _, value in self.outputs]
         module.call(self.name, *inputs, *outs)
         intact = all(old.tobytes() == new.tobytes() for (_, old), new in zip(self.arguments, inputs))
         return [out.astype(np.float64) for out in outs] if intact else None
@@ -682,7 +735,7 @@ class FrontendProgram(Program):
         if results is None:
             return np.inf
         worst = 0.0
-        tolerance = 1e-11 if self.element == "f64" else 1e-4
+        tolerance = TOLERANCE[self.element]
         for out, right in zip(results, expected or [value.data for _, value in self.outputs]):
             with np.errstate(all="ignore"):
                 error = np.abs(out - right) / (tolerance * (1 + np.abs(right)))

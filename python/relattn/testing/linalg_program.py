@@ -9,9 +9,11 @@ from, to which the rounding error of any order of evaluation is proportional.
 
 from dataclasses import dataclass
 
+import ml_dtypes
 import numpy as np
 
-TYPES = {"f16": np.float16, "f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "i8": np.int8}
+TYPES = {"f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32, "f64": np.float64,
+         "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64}
 
 
 @dataclass(eq=False)
@@ -151,7 +153,8 @@ class Program:
     def output(self, value):
         """The caller gets `value`."""
         index = len(self.outputs)
-        text = "x".join([*map(str, value.dims), self.element])
+        value.element = self.element
+        text = "x".join([*map(str, value.dims), value.element])
         self.outputs.append((f"%o{index}: memref<{text}>", value))
 
     # -- moves ----------------------------------------------------------------
@@ -202,7 +205,8 @@ class Program:
         # At the end: upstream may compute a value in its destination, which a
         # later op in place would then overwrite.
         stores = [f"bufferization.materialize_in_destination {value.name} in restrict writable "
-                  f"%o{i} : ({self.tensor(value.dims)}, memref<{self.tensor(value.dims)[7:]}) -> ()"
+                  f"%o{i} : ({self.tensor(value.dims, value.element)}, "
+                  f"memref<{self.tensor(value.dims, value.element)[7:]}) -> ()"
                   for i, (_, value) in enumerate(self.outputs)]
         body = "\n  ".join([*self.lines, *stores])
         return (f"func.func @{self.name}({parameters}) attributes {{llvm.emit_c_interface}} "
@@ -212,7 +216,7 @@ class Program:
         """The largest error of one execution over its tolerance; infinite if an
         input was overwritten or a NaN is at the wrong place."""
         inputs = [data.copy() for _, data in self.arguments]
-        outs = [np.zeros(value.shape, TYPES[self.element]) for _, value in self.outputs]
+        outs = [np.zeros(value.shape, TYPES[value.element]) for _, value in self.outputs]
         module.call(self.name, *inputs, *outs)
         worst = 0.0
         for (_, old), new in zip(self.arguments, inputs):

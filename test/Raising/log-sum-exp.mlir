@@ -1,0 +1,133 @@
+// RUN: relattn-opt %s --relattn-raise-attention --canonicalize --split-input-file | FileCheck %s
+// RUN: relattn-opt %s --relattn-raise-attention --split-input-file --remarks-filter=relattn -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// The logarithm of the sum of exponentials is the op's second result. What reads
+// it between the softmax and the value product stands behind the op then.
+// CHECK-LABEL: func @unnormalised
+// CHECK: %[[OUT:.*]], %[[LSE:.*]] = relattn.attention {{.*}} ins(%arg0, %arg1, %arg2 {{.*}} outs({{.*}} : tensor<8x4x16xf32>, tensor<8x4xf32>)
+// CHECK: %[[DOUBLE:.*]] = arith.addf %[[LSE]], %[[LSE]]
+// CHECK: return %[[OUT]], %[[DOUBLE]]
+func.func @unnormalised(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> (tensor<8x4x16xf32>, tensor<8x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%scores : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %scores, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %log = math.log %sum : tensor<8x4xf32>
+  %lse = arith.addf %max, %log : tensor<8x4xf32>
+  %double = arith.addf %lse, %lse : tensor<8x4xf32>
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out, %double : tensor<8x4x16xf32>, tensor<8x4xf32>
+}
+
+// -----
+
+// In another order of dimensions, and kept as a dimension of 1.
+// CHECK-LABEL: func @transposed
+// CHECK: %{{.*}}, %[[LSE:.*]] = relattn.attention
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[LSE]] : tensor<8x4xf32>) outs({{.*}}) permutation = [1, 0]
+// CHECK: tensor.expand_shape %[[T]] {{\[\[}}0], [1, 2]] output_shape [4, 8, 1]
+func.func @transposed(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> (tensor<8x4x16xf32>, tensor<4x8x1xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%scores : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %scores, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %l_empty = tensor.empty() : tensor<4x8x1xf32>
+  %lse = linalg.generic {indexing_maps = [affine_map<(m, h, u) -> (h, m)>, affine_map<(m, h, u) -> (h, m)>, affine_map<(m, h, u) -> (m, h, u)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%sum, %max : tensor<8x4xf32>, tensor<8x4xf32>) outs(%l_empty : tensor<4x8x1xf32>) {
+  ^bb0(%s: f32, %m: f32, %o: f32):
+    %l = math.log %s : f32
+    %y = arith.addf %l, %m : f32
+    linalg.yield %y : f32
+  } -> tensor<4x8x1xf32>
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out, %lse : tensor<8x4x16xf32>, tensor<4x8x1xf32>
+}
+
+// -----
+
+// The log-sum-exp decides the values: it cannot come after them.
+// CHECK-LABEL: func @no_raise_if_read_before
+// CHECK-NOT: relattn.attention
+func.func @no_raise_if_read_before(%q: tensor<8x4x16xf32>, %k: tensor<8x16x4xf32>, %v: tensor<8x4x16xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x4xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x4xf32>) -> tensor<8x4x4xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x4xf32>) outs(%zeros : tensor<8x4x4xf32>) -> tensor<8x4x4xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%scores : tensor<8x4x4xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x4xf32>) dimensions = [2]
+  %below = arith.subf %scores, %maxes : tensor<8x4x4xf32>
+  %exp = math.exp %below : tensor<8x4x4xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x4xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %log = math.log %sum : tensor<8x4xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the log-sum-exp is read before the value product"
+  %lse = arith.addf %max, %log : tensor<8x4xf32>
+  %v_empty = tensor.empty() : tensor<8x4x16xf32>
+  %wide = linalg.broadcast ins(%lse : tensor<8x4xf32>) outs(%v_empty : tensor<8x4x16xf32>) dimensions = [2]
+  %values = arith.mulf %v, %wide : tensor<8x4x16xf32>
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x4xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x4xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %values : tensor<8x4x4xf32>, tensor<8x4x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// Another maximum is added back: no log-sum-exp, but a reader of the scores.
+// CHECK-LABEL: func @no_raise_with_another_maximum
+// CHECK-NOT: relattn.attention
+func.func @no_raise_with_another_maximum(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %other: tensor<8x4xf32>) -> (tensor<8x4x16xf32>, tensor<8x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%scores : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %scores, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %log = math.log %sum : tensor<8x4xf32>
+  %no_lse = arith.addf %other, %log : tensor<8x4xf32>
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the scores or probabilities have another user"
+  return %out, %no_lse : tensor<8x4x16xf32>, tensor<8x4xf32>
+}
