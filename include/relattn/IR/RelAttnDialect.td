@@ -70,11 +70,46 @@ def RelAttn_Dialect : Dialect {
     they are one-sided T5 with n_b + 1 buckets and the same distance:
     `T5Attr::getTextbook`.
 
+    **Why `online_attention` is an op.** It is where schedules of all targets
+    meet: what is above it is loops and memory, what is below is a formula.
+
     **Why the reference lowering adds the bias after the product.** The bias as
     the initial accumulator is what the tuned schedules do per tile. On whole
     tensors it would be an M x N tensor of bias, which this dialect exists to
     avoid; the lowering adds the strip in the one pass over the scores that
     masks them, and it rounds once.
+
+    **How the tuned schedule computes.** In levels, each printed and entered by a
+    pass: attention; `online_attention` in loops over workers, blocks of keys and
+    panels of queries; linalg on tiles; register tiles; vectors.
+
+    - Scores are transposed, lanes = queries: keys and values are broadcast from
+      where they lie, maximum, sum and rescaling stay in their lanes, and no
+      length of keys or depth costs anything extra. Lanes = keys is 1.1 times
+      slower (AVX-512), and packs keys.
+    - The strip is read backwards, by i - j, so that a row of queries is one
+      load; it is the scores' accumulator from the start, and holds -inf outside
+      of the band.
+    - Tails are tiled by the next smaller size (6, 2, 1 rows), never masked.
+    - A register tile is a function of its own. In one big function the register
+      allocator spills for some chains of tails and not for others, 1.27 to 1.49
+      times slower.
+    - The maximum is a comparison and a choice. `arith.maximumf` without `nnan`
+      is three instructions, and `nnan` would be a lie: a NaN in a visible score
+      must reach its row. It does so by the exponential.
+    - The exponential is ours: 12 instructions on f32, exactly 0 for -inf, NaN
+      for NaN.
+    - Slices that keep a unit dimension drop none and are collapsed: upstream
+      infers the wrong one (and its stride) otherwise.
+    - Narrow floats never become vectors: LLVM takes vectors of bf16 apart by
+      calls. Nor do booleans: a vector of them is read as bits.
+
+    | what | schedule |
+    |---|---|
+    | d and e of 1 to 256, any lengths, layouts, groups, bands, masks, lengths of keys, query offsets, every scheme, lse; f32, f64; f16 and bf16 widened | tuned |
+    | d or e dynamic, 0, or larger than 256; another static size of 0 | reference |
+    | a dense bias or float mask of f16 or bf16 | reference |
+    | one key (static) with `key_lengths` | reference |
 
     **Why a batch loop for key_lengths.** Sliced to its length, a cache is
     never read beyond it, whatever is stored there.

@@ -75,7 +75,8 @@ def RelAttn_AttentionOp : RelAttn_DestinationStyleOp<"attention",
     whatever finite value it holds; NaN or infinity in a key or value that one
     query hides and another sees may reach the former. A floating-point mask is
     added as a number: -inf hides (a NaN score stays NaN), the lowest finite
-    value does not. A query that sees nothing gives 0, and `lse` -inf.
+    value does not. A query that sees nothing gives 0, and `lse` -inf; one that
+    holds NaN or infinity itself may give NaN then.
 
     `query_offset` (default 0) is one index, or one number per batch entry. It
     may be negative. `scale` is 1 unless given: T5 does not scale.
@@ -214,6 +215,124 @@ def RelAttn_AttentionOp : RelAttn_DestinationStyleOp<"attention",
     int64_t getStaticNumHeads();
     /// The query offset if it is the same known number for every entry.
     std::optional<int64_t> getConstantQueryOffset();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// OnlineAttentionOp
+//===----------------------------------------------------------------------===//
+
+def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
+    [AttrSizedOperandSegments, AllTypesMatch<["out_init", "out"]>,
+     AllTypesMatch<["max_init", "max"]>, AllTypesMatch<["sum_init", "sum"]>]> {
+  let summary = "One step of the online softmax over a tile of keys";
+  let description = [{
+    The keys of one tile join the running state of a tile of queries (Milakov
+    and Gimelshein 2018; Dao et al. 2022), unnormalised:
+
+        s[i, j]    = sum_d query[i, d] * key[j, d] + strip[place + i - j]
+                     + bias[i, j] + mask[i, j]
+        max'[i]    = max(max[i], max_j s[i, j])
+        scale[i]   = exp(max[i] - max'[i])
+        sum'[i]    = sum[i] * scale[i] + sum_j exp(s[i, j] - max'[i])
+        out'[i, e] = out[i, e] * scale[i]
+                     + sum_j exp(s[i, j] - max'[i]) * value[j, e]
+
+    where a max' of -inf counts as 0, so that a query that has seen nothing keeps
+    max -inf, sum 0 and out 0. The state starts from these; at the end out / sum
+    is the attention, and max + log(sum) its log-sum-exp. A mask of i1 hides where
+    it is false; what is -inf is hidden.
+
+    This is level 2 (see the rationale): `relattn-tile-attention` makes it,
+    `relattn-decompose-attention` turns it into linalg. The query holds the scale
+    already. The strip is read backwards, by i - j, so that neighbouring queries
+    read neighbouring places; it holds the bias of a head, and -inf outside of the
+    band. Indexing maps are over (m, n, d, e), any order of dimensions.
+
+    Constraints:
+
+    - C1: query, key, value and out are of rank 2, over {m, d}, {n, d}, {n, e} and
+      {m, e}; max and sum are over m.
+    - C2: all of them have the accumulator type, f32 or f64; bias and mask too, or
+      the mask is i1.
+    - C3: sizes of one dimension agree; m, d and e are static. Bias and mask may
+      have fewer queries: the others read no bias.
+    - C4: the strip is of rank 1 and comes with its place; bias and mask come with
+      a map, a projected permutation of m and n.
+    - C5: `max_keys`, an upper bound of a dynamic n, is positive; without it the
+      scores of a tile have no static size.
+
+    Example:
+
+    ```mlir
+    #md = affine_map<(m, n, d, e) -> (d, m)>
+    #nd = affine_map<(m, n, d, e) -> (n, d)>
+    #ne = affine_map<(m, n, d, e) -> (n, e)>
+    #em = affine_map<(m, n, d, e) -> (e, m)>
+    func.func @step(%query: tensor<64x16xf32>, %key: tensor<?x64xf32>,
+        %value: tensor<?x64xf32>, %strip: tensor<?xf32>, %place: index,
+        %out: tensor<64x16xf32>, %max: tensor<16xf32>, %sum: tensor<16xf32>)
+        -> (tensor<64x16xf32>, tensor<16xf32>, tensor<16xf32>) {
+      %0:3 = relattn.online_attention
+          ins(%query, %key, %value : tensor<64x16xf32>, tensor<?x64xf32>,
+              tensor<?x64xf32>)
+          strip(%strip at %place : tensor<?xf32>)
+          outs(%out, %max, %sum : tensor<64x16xf32>, tensor<16xf32>,
+               tensor<16xf32>)
+          {indexing_maps = [#md, #nd, #ne, #em]}
+      return %0#0, %0#1, %0#2
+          : tensor<64x16xf32>, tensor<16xf32>, tensor<16xf32>
+    }
+    ```
+  }];
+  let arguments = (ins
+    AnyRankedTensor:$query,
+    AnyRankedTensor:$key,
+    AnyRankedTensor:$value,
+    AnyRankedTensor:$out_init,
+    AnyRankedTensor:$max_init,
+    AnyRankedTensor:$sum_init,
+    Optional<AnyRankedTensor>:$strip,
+    Optional<Index>:$place,
+    Optional<AnyRankedTensor>:$bias,
+    Optional<AnyRankedTensor>:$mask,
+    AffineMapArrayAttr:$indexing_maps,
+    OptionalAttr<AffineMapAttr>:$bias_map,
+    OptionalAttr<AffineMapAttr>:$mask_map,
+    OptionalAttr<I64Attr>:$max_keys
+  );
+  let results = (outs AnyRankedTensor:$out, AnyRankedTensor:$max,
+                      AnyRankedTensor:$sum);
+  let assemblyFormat = [{
+    `ins` `(` $query `,` $key `,` $value `:`
+      type($query) `,` type($key) `,` type($value) `)`
+    ( `strip` `(` $strip^ (`at` $place^)? `:` type($strip) `)` )?
+    ( `bias` `(` $bias^ `:` type($bias) `)` )?
+    ( `mask` `(` $mask^ `:` type($mask) `)` )?
+    `outs` `(` $out_init `,` $max_init `,` $sum_init `:`
+      type($out_init) `,` type($max_init) `,` type($sum_init) `)` attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() {
+      return ::mlir::MutableOperandRange(getOperation(), 3, 3);
+    }
+
+    /// The dimensions of the iteration space, in their order.
+    enum Dimension : unsigned { M, N, D, E, kNumDimensions };
+
+    ::mlir::AffineMap getQueryMap() { return getIndexingMap(0); }
+    ::mlir::AffineMap getKeyMap() { return getIndexingMap(1); }
+    ::mlir::AffineMap getValueMap() { return getIndexingMap(2); }
+    ::mlir::AffineMap getOutputMap() { return getIndexingMap(3); }
+    ::mlir::AffineMap getIndexingMap(unsigned i) {
+      return ::llvm::cast<::mlir::AffineMapAttr>(getIndexingMaps()[i])
+          .getValue();
+    }
+    ::mlir::FloatType getAccumulatorType() {
+      return ::llvm::cast<::mlir::FloatType>(
+          ::mlir::getElementTypeOrSelf(getOut()));
+    }
   }];
 }
 
