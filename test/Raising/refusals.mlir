@@ -1,0 +1,165 @@
+// What only looks like attention: left alone, with a remark at the op.
+// RUN: relattn-opt %s --relattn-raise-attention --split-input-file | FileCheck %s
+// RUN: relattn-opt %s --relattn-raise-attention --split-input-file --remarks-filter=relattn -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// A row of low scores would be 0 / 0.
+// CHECK-LABEL: func @no_raise_if_maximum_starts_at_zero
+// CHECK-NOT: relattn.attention
+// CHECK: return
+func.func @no_raise_if_maximum_starts_at_zero(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the maximum does not start at -inf"
+  %max = linalg.reduce { arith.maximumf } ins(%scores : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %scores, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// Over the queries.
+// CHECK-LABEL: func @no_raise_with_softmax_over_queries
+// CHECK-NOT: relattn.attention
+// CHECK: return
+func.func @no_raise_with_softmax_over_queries(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the softmax is not over the keys"
+  %p = linalg.softmax dimension(1) ins(%scores : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// 2^(2 x) is no exp(x).
+// CHECK-LABEL: func @no_raise_with_another_base
+// CHECK-NOT: relattn.attention
+// CHECK: return
+func.func @no_raise_with_another_base(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%scores : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %scores, %maxes : tensor<8x4x6xf32>
+  %two = arith.constant dense<2.0> : tensor<8x4x6xf32>
+  %twice = arith.mulf %below, %two : tensor<8x4x6xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the exponent of exp2 has no factor log2(e)"
+  %exp = math.exp2 %twice : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// Not the rows that see nothing.
+// CHECK-LABEL: func @no_raise_with_a_choice_of_rows
+// CHECK-NOT: relattn.attention
+// CHECK: return
+func.func @no_raise_with_a_choice_of_rows(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %rows: tensor<8x4x6xi1>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%scores : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %scores, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %nothing = arith.constant dense<0.0> : tensor<8x4x6xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="a choice between softmax and value product"
+  %chosen = arith.select %rows, %nothing, %p : tensor<8x4x6xi1>, tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%chosen, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// Values of f64 would be rounded.
+// CHECK-LABEL: func @no_raise_with_wider_values
+// CHECK-NOT: relattn.attention
+// CHECK: return
+func.func @no_raise_with_wider_values(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf64>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%scores : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="query, key and value differ in element type"
+  %out = linalg.generic {indexing_maps = [affine_map<(h, m, e, n) -> (h, m, n)>, affine_map<(h, m, e, n) -> (h, n, e)>, affine_map<(h, m, e, n) -> (h, m, e)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf64>) outs(%o_init : tensor<8x4x16xf32>) {
+  ^bb0(%a: f32, %b: f64, %c: f32):
+    %narrow = arith.truncf %b : f64 to f32
+    %x = arith.mulf %a, %narrow : f32
+    %y = arith.addf %c, %x : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
+// The op accumulates in f32, the program in f64.
+// CHECK-LABEL: func @no_raise_with_wider_output
+// CHECK-NOT: relattn.attention
+// CHECK: return
+func.func @no_raise_with_wider_output(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf64> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%scores : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %wide = arith.constant 0.0 : f64
+  %o_empty = tensor.empty() : tensor<8x4x16xf64>
+  %o_init = linalg.fill ins(%wide : f64) outs(%o_empty : tensor<8x4x16xf64>) -> tensor<8x4x16xf64>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the output has another element type"
+  %out = linalg.generic {indexing_maps = [affine_map<(h, m, e, n) -> (h, m, n)>, affine_map<(h, m, e, n) -> (h, n, e)>, affine_map<(h, m, e, n) -> (h, m, e)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf64>) {
+  ^bb0(%a: f32, %b: f32, %c: f64):
+    %x = arith.mulf %a, %b : f32
+    %w = arith.extf %x : f32 to f64
+    %y = arith.addf %c, %w : f64
+    linalg.yield %y : f64
+  } -> tensor<8x4x16xf64>
+  return %out : tensor<8x4x16xf64>
+}
