@@ -8,6 +8,7 @@ the source tree, or on PATH; LLVM's by `llvm-config-22`.
 """
 
 import ctypes
+import functools
 import os
 import shutil
 import subprocess
@@ -111,6 +112,7 @@ class Module:
         return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
+@functools.cache  # making a class costs more than a small kernel
 def _descriptor_type(rank):
     """MLIR's memref descriptor as a C struct."""
 
