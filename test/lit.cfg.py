@@ -8,6 +8,7 @@ Parameters (`lit --param NAME=VALUE`):
 """
 
 import os
+import platform
 import subprocess
 
 import lit.formats
@@ -75,6 +76,8 @@ config.substitutions += [
     ("%relattn_plugin", os.path.join(libraries, "RelAttnPlugin.so")),
 ]
 
+if platform.machine() in ("x86_64", "AMD64"):
+    config.available_features.add("x86")
 if config.has_unit_tests:
     config.available_features.add("unit-tests")
 if config.torch_tests:

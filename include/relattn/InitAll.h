@@ -16,6 +16,7 @@
 #include "relattn/IR/RelAttn.h"
 #include "relattn/Pipelines/Pipelines.h"
 #include "relattn/Raising/Passes.h"
+#include "relattn/Tiling/Passes.h"
 #include "relattn/TransformOps/RelAttnTransformOps.h"
 #include "relattn/Transforms/Passes.h"
 
@@ -30,6 +31,7 @@ inline void registerAllPasses() {
   registerRelAttnConversionPasses();
   registerRelAttnTransformsPasses();
   registerRelAttnRaisingPasses();
+  registerRelAttnTilingPasses();
   registerRelAttnPipelines();
 }
 

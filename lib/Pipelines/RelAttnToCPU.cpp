@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
@@ -20,25 +21,84 @@
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/Transforms/VectorTransforms.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "relattn/Conversion/Passes.h"
 #include "relattn/Pipelines/Pipelines.h"
+#include "relattn/Tiling/CPUTarget.h"
+#include "relattn/Tiling/Passes.h"
 #include "relattn/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace mlir::relattn;
 
+/// Attention to linalg on tiles, and these to vectors.
+static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes) {
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  auto simplify = [&]() {
+    function.addPass(createCanonicalizerPass());
+    function.addPass(createCSEPass());
+    function.addPass(createCanonicalizerPass());
+  };
+  TileAttentionOptions tiling;
+  tiling.lanes = sizes.lanes;
+  tiling.panels = sizes.panels;
+  tiling.keys = sizes.keys;
+  function.addPass(createTileAttention(tiling));
+  function.addPass(createDecomposeAttention());
+  TileRegistersOptions rows;
+  rows.rows = sizes.rows;
+  function.addPass(createTileRegisters(rows));
+  simplify();
+  TileRegistersOptions reduction;
+  reduction.reduction = true;
+  function.addPass(createTileRegisters(reduction));
+  simplify();
+  function.addPass(createVectorizeTiles());
+  simplify();
+}
+
+/// Tiles live on the stacks of the workers; the program's own buffers stay
+/// where they are.
+static bool isTile(Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  constexpr int64_t kMaxBits = int64_t(256 * 1024) * 8;
+  return type.hasStaticShape() && type.getElementType().isIntOrFloat() &&
+         type.getNumElements() * type.getElementTypeBitWidth() <= kMaxBits &&
+         buffer.getDefiningOp()->getParentOfType<scf::ForallOp>();
+}
+
 /// Tensors to buffers, in place where possible, freed where made.
-static void addBufferization(OpPassManager &pm) {
+static void addBufferization(OpPassManager &pm, bool isTuned,
+                             CPUThreads threads) {
   pm.addPass(createMarkManualDeallocation());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  if (isTuned)
+    pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(options));
   pm.addPass(createCanonicalizerPass());
+  if (isTuned) {
+    pm.addPass(createCSEPass());
+    pm.addPass(createCanonicalizerPass());
+    pm.addNestedPass<func::FuncOp>(
+        bufferization::createPromoteBuffersToStackPass(isTile));
+    pm.addPass(createOutlineTiles());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+    LowerTilesToLoopsOptions lowering;
+    lowering.oneWorker = threads == CPUThreads::None;
+    pm.addNestedPass<func::FuncOp>(createLowerTilesToLoops(lowering));
+    pm.addNestedPass<func::FuncOp>(threads == CPUThreads::OpenMP
+                                       ? createForallToParallelLoopPass()
+                                       : createForallToForLoopPass());
+  }
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
   pm.addPass(createConvertBufferizationToMemRefPass());
@@ -53,8 +113,10 @@ static void addLoops(OpPassManager &pm, CPUThreads threads) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
-  if (threads == CPUThreads::OpenMP)
+  if (threads == CPUThreads::OpenMP) {
     pm.addPass(createConvertSCFToOpenMPPass());
+    pm.addPass(createBalanceTiles());
+  }
 }
 
 static void addLLVM(OpPassManager &pm) {
@@ -71,13 +133,18 @@ static void addLLVM(OpPassManager &pm) {
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand));
+  pm.addPass(createConvertVectorToSCFPass(
+      VectorTransferToSCFOptions().enableFullUnroll()));
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createFinalizeMemRefToLLVMConversionPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
-  pm.addPass(createConvertVectorToLLVMPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.vectorContractLowering = vector::VectorContractLowering::OuterProduct;
+  vectors.vectorTransposeLowering = vector::VectorTransposeLowering::Shuffle1D;
+  pm.addPass(createConvertVectorToLLVMPass(vectors));
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createConvertOpenMPToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
@@ -87,10 +154,23 @@ static void addLLVM(OpPassManager &pm) {
 
 void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
                                         const RelAttnToCPUOptions &options) {
+  bool isTuned = options.schedule == CPUSchedule::Tuned;
+  if (isTuned) {
+    // relattn-set-cpu-target says what is wrong with an unknown CPU.
+    llvm::Expected<CPUTarget> target =
+        CPUTarget::get(options.targetCPU, options.targetFeatures);
+    if (!target)
+      llvm::consumeError(target.takeError());
+    addTiles(pm, (target ? *target : CPUTarget{}).getTileSizes());
+  }
   pm.addPass(createConvertRelAttnToLinalg());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createConvertElementwiseToLinalgPass());
-  addBufferization(pm);
+  addBufferization(pm, isTuned, options.threads);
+  SetCPUTargetOptions target;
+  target.cpu = options.targetCPU;
+  target.features = options.targetFeatures;
+  pm.addPass(createSetCPUTarget(target));
   addLoops(pm, options.threads);
   addLLVM(pm);
 }

@@ -19,7 +19,7 @@ class OpPassManager;
 namespace mlir::relattn {
 
 /// How attention is scheduled for a CPU.
-enum class CPUSchedule { Reference };
+enum class CPUSchedule { Tuned, Reference };
 
 /// How the loops of a CPU target share the machine.
 enum class CPUThreads { None, OpenMP };
@@ -27,11 +27,14 @@ enum class CPUThreads { None, OpenMP };
 struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
   Option<CPUSchedule> schedule{
       *this, "schedule",
-      llvm::cl::desc("Schedule of the attention ops (default: reference)"),
-      llvm::cl::init(CPUSchedule::Reference),
-      llvm::cl::values(clEnumValN(
-          CPUSchedule::Reference, "reference",
-          "convert-relattn-to-linalg, then loops: every legal op, untuned"))};
+      llvm::cl::desc("Schedule of the attention ops (default: tuned)"),
+      llvm::cl::init(CPUSchedule::Tuned),
+      llvm::cl::values(
+          clEnumValN(CPUSchedule::Tuned, "tuned",
+                     "relattn-tile-attention, then vectors; what that leaves "
+                     "alone takes the reference schedule"),
+          clEnumValN(CPUSchedule::Reference, "reference",
+                     "convert-relattn-to-linalg, then loops: every legal op"))};
   Option<CPUThreads> threads{
       *this, "threads", llvm::cl::desc("Threading (default: none)"),
       llvm::cl::init(CPUThreads::None),
@@ -39,6 +42,15 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
           clEnumValN(CPUThreads::None, "none", "one thread"),
           clEnumValN(CPUThreads::OpenMP, "openmp",
                      "OpenMP; the program needs the OpenMP run-time library"))};
+  Option<std::string> targetCPU{
+      *this, "target-cpu",
+      llvm::cl::desc("CPU to compile for, as LLVM names it (default: native, "
+                     "the host's); tile sizes follow its registers"),
+      llvm::cl::init("native")};
+  Option<std::string> targetFeatures{
+      *this, "target-features",
+      llvm::cl::desc("Changes of the CPU's features, such as +avx2,-avx512f"),
+      llvm::cl::init("")};
 };
 
 /// relattn-to-cpu: from relattn, linalg, tensor, arith, math, scf and func to

@@ -1,0 +1,184 @@
+//===- Passes.td - relattn tiling passes -------------------*- tablegen -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The tuned path, level by level: attention (1), online attention in loops (2),
+// linalg on tiles (3), linalg on register tiles, vectors.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_TILING_PASSES_TD
+#define RELATTN_TILING_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def TileAttention : Pass<"relattn-tile-attention",
+                                  "::mlir::func::FuncOp"> {
+  let summary = "Tile attention into loops over workers, keys and panels";
+  let description = [{
+    Level 1 to level 2. Each `relattn.attention` becomes
+
+    ```
+    scf.forall (b, g, r, block of panels * lanes queries)
+      pack the block's queries, transposed and scaled
+      scf.for (block of keys, as far as the band and key_lengths let it be seen)
+        scf.for (panel)
+          relattn.online_attention
+      out / sum, and max + log(sum), into the destinations
+    ```
+
+    and a strip, read backwards, that holds bias and band. No tensor has both M
+    and N; extra memory is the strip, O(H (M + N)), and the tiles of a worker.
+
+    Input: attention on tensors with static d and e. An op that cannot be tiled is
+    left alone, with a remark (`--remarks-filter=relattn`): d or e dynamic, empty
+    or larger than 256; an empty dimension; a dense bias or a float mask narrower
+    than the accumulator.
+
+    Halved for f64: lanes and keys; halved for d of 128 and more: keys.
+  }];
+  let options = [
+    Option<"lanes", "lanes", "int64_t", "16",
+           "Queries of a panel: lanes of a vector times vectors of a register "
+           "tile">,
+    Option<"panels", "panels", "int64_t", "4",
+           "Panels that share a block of keys">,
+    Option<"keys", "keys", "int64_t", "96", "Keys of a block">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::relattn::RelAttnDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+  let statistics = [
+    Statistic<"numTiled", "num-tiled", "Number of attentions tiled">,
+    Statistic<"numLeft", "num-left", "Number of attentions left alone">
+  ];
+}
+
+def DecomposeAttention : Pass<"relattn-decompose-attention",
+                                       "::mlir::func::FuncOp"> {
+  let summary = "Decompose online attention into linalg on tiles";
+  let description = [{
+    Level 2 to level 3. Each `relattn.online_attention` becomes linalg on tensors:
+    the strip as the scores' initial accumulator, the product of keys and
+    queries, mask, maximum, weights and their sum, the product of values and
+    weights from zero, and the rescaling of the running output. The attribute
+    `relattn.tile` says which step an op is.
+
+    Every op is taken; the pass does not fail.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def TileRegisters : Pass<"relattn-tile-registers",
+                                  "::mlir::func::FuncOp"> {
+  let summary = "Tile linalg on tiles to the register file";
+  let description = [{
+    Level 3, first of two steps: each op with `relattn.tile` is tiled by the
+    number of rows of a register tile; the last rows are peeled and tiled by the
+    next smaller size, down to 1, so that nothing is masked. The maximum is tiled
+    with the scores fused into it, the rescaling with the value product.
+    Other linalg is left alone.
+
+    The second step (`loops=reduction`) tiles the reductions of the two products
+    by 1. It needs the first one's tiles to be static: canonicalise between them.
+  }];
+  let options = [
+    Option<"rows", "rows", "int64_t", "6", "Rows of a register tile">,
+    Option<"reduction", "reduction", "bool", "false",
+           "Tile the reductions, not the rows">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def VectorizeTiles : Pass<"relattn-vectorize-tiles",
+                                   "::mlir::func::FuncOp"> {
+  let summary = "Turn register tiles into vectors";
+  let description = [{
+    Vectorises each op with `relattn.tile`, carries accumulators of the innermost
+    loops in registers, and expands the exponential. An op that does not
+    vectorise is an error.
+  }];
+  let options = [
+    Option<"unroll", "unroll", "int64_t", "4",
+           "Unrolling of the scores' reduction">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
+def OutlineTiles : Pass<"relattn-outline-tiles", "::mlir::ModuleOp"> {
+  let summary = "Give each register tile a function of its own";
+  let description = [{
+    After bufferisation: the loop nest around each product on vectors becomes a
+    function that is not inlined, so that the register allocator sees the
+    accumulators and nothing else.
+  }];
+  let dependentDialects = [
+    "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
+def LowerTilesToLoops : Pass<"relattn-lower-tiles-to-loops",
+                             "::mlir::func::FuncOp"> {
+  let summary = "Lower what is left of linalg in workers to sequential loops";
+  let description = [{
+    On buffers, before `scf.forall` becomes parallel: linalg inside of it (narrow
+    floats, masks of i1) becomes `scf.for`, or it would become a parallel loop in
+    a parallel loop. A `memref.copy` between buffers that are not contiguous
+    becomes a loop or `linalg.copy` anywhere: upstream lowers it to a call of
+    `memrefCopy`, a function of the runner's library that compiled programs do
+    not have.
+  }];
+  let options = [
+    Option<"oneWorker", "one-worker", "bool", "false",
+           "Make the workers' buffers on the stack once for all: they run one "
+           "after another in one loop, which would make them again each time">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::scf::SCFDialect"
+  ];
+}
+
+def BalanceTiles : Pass<"relattn-balance-tiles", "::mlir::ModuleOp"> {
+  let summary = "Give the loops over attention tiles a dynamic OpenMP schedule";
+  let description = [{
+    With a band, blocks of queries differ in work: a static schedule is 1.4 times
+    slower for few heads. Sets `schedule(dynamic)` on each `omp.wsloop` that
+    reaches a function of `relattn-outline-tiles`; upstream's conversion to OpenMP
+    has no option for it.
+  }];
+}
+
+def SetCPUTarget : Pass<"relattn-set-cpu-target", "::mlir::ModuleOp"> {
+  let summary = "Give functions the CPU that they are compiled for";
+  let description = [{
+    Sets LLVM's `target-cpu`, `target-features` and, for 512-bit vectors,
+    `prefer-vector-width` on each function with a body, by `passthrough`; those
+    that a function has already stay. `func.func` has no other attribute that
+    reaches ahead-of-time code. An unknown CPU is an error.
+  }];
+  let options = [
+    Option<"cpu", "cpu", "std::string", "\"native\"",
+           "CPU as LLVM names it; native: the host's">,
+    Option<"features", "features", "std::string", "\"\"",
+           "Changes of its features, such as +avx2,-avx512f">
+  ];
+}
+
+#endif // RELATTN_TILING_PASSES_TD

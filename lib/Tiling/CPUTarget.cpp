@@ -1,0 +1,77 @@
+//===- CPUTarget.cpp - What a CPU's register file is ----------------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One row for each register file. A tile of rows x vectors accumulators leaves
+// room for its vectors of queries and a broadcast key: 6 x 2 of 16 registers,
+// 4 x 4 of 32; 4 x 2 of 16 without fused multiply-adds, where each product
+// needs a register (6 x 2 spills). Neighbours cost: 4 x 2 of 16 is 1.14 times
+// slower, 3 x 4 twice (spills); of 32, 7 x 4 is half as fast. Blocks of keys
+// share the first-level cache with the tiles.
+//
+//===----------------------------------------------------------------------===//
+
+#include "relattn/Tiling/CPUTarget.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+
+using namespace mlir::relattn;
+
+static bool isX86() {
+  return llvm::Triple(llvm::sys::getDefaultTargetTriple()).isX86();
+}
+
+llvm::Expected<CPUTarget> CPUTarget::get(llvm::StringRef cpu,
+                                         llvm::StringRef features) {
+  CPUTarget target{cpu.str(), features.str()};
+  if (cpu.empty() || cpu == "native")
+    target.cpu = llvm::sys::getHostCPUName().str();
+  else if (isX86() && llvm::X86::parseArchX86(cpu, /*Only64Bit=*/true) ==
+                          llvm::X86::CK_None)
+    return llvm::createStringError("unknown target CPU '%s'; known are names "
+                                   "such as x86-64-v3, haswell, znver5 and "
+                                   "native",
+                                   target.cpu.c_str());
+  for (llvm::StringRef feature : llvm::split(features, ','))
+    if (!feature.empty() && feature[0] != '+' && feature[0] != '-')
+      return llvm::createStringError("expected target features with + or -, "
+                                     "such as '+avx2', got '%s'",
+                                     feature.str().c_str());
+  // The host has what its name does not say, and may lack what it says.
+  if (cpu.empty() || cpu == "native") {
+    llvm::SmallVector<std::string> own;
+    for (const auto &feature : llvm::sys::getHostCPUFeatures())
+      own.push_back((feature.second ? "+" : "-") + feature.first().str());
+    llvm::sort(own); // a map has no order of its own
+    std::string all = llvm::join(own, ",");
+    target.features =
+        all + (all.empty() || features.empty() ? "" : ",") + features.str();
+  }
+  return target;
+}
+
+CPUTileSizes CPUTarget::getTileSizes() const {
+  constexpr CPUTileSizes k128{128, 4, 8, 4, 96}, k256{256, 6, 16, 4, 96},
+      k512{512, 4, 64, 1, 128};
+  if (!isX86())
+    return k128;
+  llvm::StringMap<bool> has;
+  llvm::SmallVector<llvm::StringRef> own;
+  if (llvm::X86::parseArchX86(cpu) != llvm::X86::CK_None)
+    llvm::X86::getFeaturesForCPU(cpu, own);
+  for (llvm::StringRef feature : own)
+    has[feature] = true;
+  for (llvm::StringRef feature : llvm::split(features, ','))
+    if (!feature.empty())
+      has[feature.drop_front()] = feature[0] == '+';
+  // The list of a CPU leaves out what others of its features imply.
+  if (has.lookup("avx512f") ||
+      (has.lookup("avx512vl") && !has.count("avx512f")))
+    return k512;
+  return has.lookup("avx2") ? k256 : k128;
+}

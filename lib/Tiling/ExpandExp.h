@@ -1,0 +1,25 @@
+//===- ExpandExp.h - The exponential of the softmax -------------*- C++ -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// math.exp of numbers that are not positive, and its expansion into arithmetic.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_LIB_TILING_EXPANDEXP_H
+#define RELATTN_LIB_TILING_EXPANDEXP_H
+
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::relattn {
+
+/// math.exp(x), marked: x is at most 0, -inf or NaN.
+Value createExpOfNonpositive(OpBuilder &builder, Location loc, Value x);
+
+/// The marked ones, on f32, f64 and vectors of these, into arithmetic.
+void populateExpandExpPatterns(RewritePatternSet &patterns);
+
+} // namespace mlir::relattn
+
+#endif // RELATTN_LIB_TILING_EXPANDEXP_H

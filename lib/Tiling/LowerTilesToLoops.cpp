@@ -1,0 +1,72 @@
+//===- LowerTilesToLoops.cpp - The rest of linalg in workers --------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See the pass.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "relattn/Tiling/Passes.h"
+
+namespace mlir::relattn {
+#define GEN_PASS_DEF_LOWERTILESTOLOOPS
+#include "relattn/Tiling/Passes.h.inc"
+} // namespace mlir::relattn
+
+using namespace mlir;
+
+namespace {
+struct LowerTilesToLoops
+    : public relattn::impl::LowerTilesToLoopsBase<LowerTilesToLoops> {
+  using LowerTilesToLoopsBase::LowerTilesToLoopsBase;
+
+  void hoistBuffers() {
+    SmallVector<memref::AllocaOp> buffers;
+    getOperation()->walk([&](scf::ForallOp worker) {
+      worker->walk([&](memref::AllocaOp op) {
+        if (op.getType().hasStaticShape())
+          buffers.push_back(op);
+      });
+    });
+    for (memref::AllocaOp op : buffers)
+      op->moveBefore(&getOperation().getBody().front().front());
+  }
+
+  void runOnOperation() override {
+    SmallVector<memref::CopyOp> copies;
+    getOperation()->walk([&](memref::CopyOp op) { copies.push_back(op); });
+    IRRewriter rewriter(&getContext());
+    for (memref::CopyOp op : copies) {
+      auto isContiguous = [](Value buffer) {
+        auto type = dyn_cast<MemRefType>(buffer.getType());
+        return !type || type.getLayout().isIdentity();
+      };
+      if (isContiguous(op.getSource()) && isContiguous(op.getTarget()))
+        continue;
+      rewriter.setInsertionPoint(op);
+      rewriter.replaceOpWithNewOp<linalg::CopyOp>(op, op.getSource(),
+                                                  op.getTarget());
+    }
+    if (oneWorker)
+      hoistBuffers();
+    SmallVector<linalg::LinalgOp> ops;
+    getOperation()->walk([&](scf::ForallOp worker) {
+      worker->walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    });
+    for (linalg::LinalgOp op : ops) {
+      rewriter.setInsertionPoint(op);
+      if (failed(linalg::linalgOpToLoops(rewriter, op))) {
+        op.emitOpError("cannot be lowered to loops");
+        return signalPassFailure();
+      }
+      rewriter.eraseOp(op);
+    }
+  }
+};
+} // namespace

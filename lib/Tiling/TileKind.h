@@ -1,0 +1,40 @@
+//===- TileKind.h - What a linalg op on tiles is ----------------*- C++ -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Level 3 is plain linalg; a discardable attribute says which step of the
+// online softmax an op is, so that schedules need not guess.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_LIB_TILING_TILEKIND_H
+#define RELATTN_LIB_TILING_TILEKIND_H
+
+#include "mlir/IR/Operation.h"
+#include <optional>
+
+namespace mlir::relattn {
+
+enum class TileKind {
+  Pack,       ///< A transposition between memory and a panel.
+  Copy,       ///< A block of keys or values, widened.
+  Fill,       ///< A panel of one number.
+  FillPanels, ///< Several of them.
+  Row,        ///< One number for each query.
+  Bias,       ///< The initial accumulator of the scores.
+  Scores,     ///< The product of keys and queries.
+  Mask,       ///< Addition of a dense bias or mask.
+  Maximum,    ///< The running maximum.
+  Exp,        ///< Weights and their sum.
+  Zero,       ///< The initial accumulator of the value product.
+  Values,     ///< The product of values and weights.
+  Rescale     ///< out * scale + product.
+};
+
+void setTileKind(Operation *op, TileKind kind);
+std::optional<TileKind> getTileKind(Operation *op);
+
+} // namespace mlir::relattn
+
+#endif // RELATTN_LIB_TILING_TILEKIND_H

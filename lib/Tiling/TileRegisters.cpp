@@ -1,0 +1,338 @@
+//===- TileRegisters.cpp - Tiles of the register file ---------------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Upstream's tiling, fusion and peeling, and what they leave to be done:
+// - Two SSA values for one extent keep peeling from proving that tiles are
+// full:
+//   sizes are folded to their origin first.
+// - A producer that is fused and kept still computes into its old destination,
+//   which costs a copy per tile: its slice is redirected to the tensor that the
+//   loop carries.
+// - Fusion leaves dead slices, and bounds that are sizes of the fused op.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileKind.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
+#include "mlir/Dialect/SCF/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "relattn/Tiling/Passes.h"
+
+namespace mlir::relattn {
+#define GEN_PASS_DEF_TILEREGISTERS
+#include "relattn/Tiling/Passes.h.inc"
+} // namespace mlir::relattn
+
+using namespace mlir;
+using namespace mlir::relattn;
+
+/// The ops of a kind below `root`.
+static SmallVector<TilingInterface> collect(Operation *root, TileKind kind) {
+  SmallVector<TilingInterface> ops;
+  root->walk([&](TilingInterface op) {
+    if (getTileKind(op) == kind)
+      ops.push_back(op);
+  });
+  return ops;
+}
+
+/// The tensor whose size decides that of `value`.
+static Value getSizeOrigin(Value value) {
+  while (true) {
+    if (auto op = value.getDefiningOp<DestinationStyleOpInterface>())
+      value = op.getTiedOpOperand(cast<OpResult>(value))->get();
+    else if (auto insert = value.getDefiningOp<tensor::InsertSliceOp>())
+      value = insert.getDest();
+    else
+      return value;
+  }
+}
+
+namespace {
+
+/// How an op is tiled: which producers join it, and which of these keep their
+/// whole result.
+struct Fusion {
+  SmallVector<TileKind> fused, kept;
+};
+
+class RegisterTiler {
+public:
+  RegisterTiler(RewriterBase &rewriter, FunctionOpInterface function)
+      : rewriter(rewriter), function(function) {}
+
+  /// Tiles dimension `dim` of the op by the first of `sizes`; what remains by
+  /// the next one.
+  LogicalResult tileByFallingSizes(TilingInterface op, unsigned dim,
+                                   ArrayRef<int64_t> sizes,
+                                   const Fusion &fusion = {});
+  FailureOr<SmallVector<LoopLikeOpInterface>> tile(TilingInterface op,
+                                                   ArrayRef<int64_t> sizes);
+
+private:
+  using Loops = FailureOr<SmallVector<LoopLikeOpInterface>>;
+  Loops tileAndFuse(TilingInterface op, ArrayRef<int64_t> sizes,
+                    const Fusion &fusion);
+  void redirectSizes(Value value);
+  void keepInPlace(scf::ForOp loop, const Fusion &fusion);
+  void foldSizes();
+  SmallVector<OpFoldResult> getSizes(ArrayRef<int64_t> sizes) {
+    return getAsIndexOpFoldResult(rewriter.getContext(), sizes);
+  }
+
+  RewriterBase &rewriter;
+  FunctionOpInterface function;
+};
+
+} // namespace
+
+RegisterTiler::Loops RegisterTiler::tile(TilingInterface op,
+                                         ArrayRef<int64_t> sizes) {
+  rewriter.setInsertionPoint(op);
+  scf::SCFTilingOptions options;
+  options.setTileSizes(getSizes(sizes));
+  FailureOr<scf::SCFTilingResult> tiled =
+      scf::tileUsingSCF(rewriter, op, options);
+  if (failed(tiled))
+    return op.emitOpError("cannot be tiled"), failure();
+  rewriter.replaceOp(op, tiled->replacements);
+  return tiled->loops;
+}
+
+/// Sizes of a fused value are those of its destination, which dominates.
+void RegisterTiler::redirectSizes(Value value) {
+  for (OpOperand &use : llvm::make_early_inc_range(value.getUses()))
+    if (isa<tensor::DimOp>(use.getOwner()))
+      rewriter.modifyOpInPlace(use.getOwner(),
+                               [&] { use.set(getSizeOrigin(value)); });
+}
+
+/// Lets a fused op whose result is kept compute in the tensor that the loop
+/// carries.
+void RegisterTiler::keepInPlace(scf::ForOp loop, const Fusion &fusion) {
+  for (Value yielded : loop.getBody()->getTerminator()->getOperands()) {
+    auto insert = yielded.getDefiningOp<tensor::InsertSliceOp>();
+    Operation *producer = insert ? insert.getSource().getDefiningOp() : nullptr;
+    std::optional<TileKind> kind =
+        producer ? getTileKind(producer) : std::nullopt;
+    if (!kind || !llvm::is_contained(fusion.kept, *kind))
+      continue;
+    Value origin = getSizeOrigin(insert.getSource());
+    auto slice = origin.getDefiningOp<tensor::ExtractSliceOp>();
+    if (slice && loop->isAncestor(slice) &&
+        slice.getSource().getType() == insert.getDest().getType())
+      rewriter.modifyOpInPlace(
+          slice, [&] { slice.getSourceMutable().assign(insert.getDest()); });
+  }
+}
+
+RegisterTiler::Loops RegisterTiler::tileAndFuse(TilingInterface op,
+                                                ArrayRef<int64_t> sizes,
+                                                const Fusion &fusion) {
+  rewriter.setInsertionPoint(op);
+  scf::SCFTileAndFuseOptions options;
+  scf::SCFTilingOptions tiling;
+  tiling.setTileSizes(getSizes(sizes));
+  options.setTilingOptions(tiling);
+  using Control = scf::SCFTileAndFuseOptions::ControlFnResult;
+  options.setFusionControlFn([&](tensor::ExtractSliceOp, OpResult producer,
+                                 bool) -> std::optional<Control> {
+    std::optional<TileKind> kind = getTileKind(producer.getOwner());
+    if (!kind || !llvm::is_contained(fusion.fused, *kind))
+      return std::nullopt;
+    return Control{llvm::is_contained(fusion.kept, *kind)};
+  });
+  FailureOr<scf::SCFTileAndFuseResult> tiled =
+      scf::tileConsumerAndFuseProducersUsingSCF(rewriter, op, options);
+  if (failed(tiled))
+    return op.emitOpError("cannot be tiled and fused"), failure();
+
+  for (Operation *producer : tiled->fusedProducers)
+    for (Value result : producer->getResults())
+      redirectSizes(result);
+  for (Value result : op->getResults())
+    redirectSizes(result);
+  for (auto [from, to] : tiled->replacements) {
+    Operation *loop = to.getDefiningOp();
+    rewriter.replaceUsesWithIf(from, to, [&](OpOperand &use) {
+      return !loop->isAncestor(use.getOwner());
+    });
+  }
+  rewriter.eraseOp(op);
+  // The last one first: a producer may be read by another.
+  SmallVector<Operation *> dead(tiled->fusedProducers.begin(),
+                                tiled->fusedProducers.end());
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (Operation *&producer : dead) {
+      if (!producer)
+        continue;
+      for (Operation *user : llvm::make_early_inc_range(producer->getUsers()))
+        if (isa<tensor::ExtractSliceOp>(user) && user->use_empty())
+          rewriter.eraseOp(user);
+      if (!producer->use_empty())
+        continue;
+      rewriter.eraseOp(producer);
+      producer = nullptr;
+      changed = true;
+    }
+  }
+  keepInPlace(cast<scf::ForOp>(tiled->loops.back().getOperation()), fusion);
+  return tiled->loops;
+}
+
+void RegisterTiler::foldSizes() {
+  SmallVector<tensor::DimOp> sizes;
+  function->walk([&](tensor::DimOp op) { sizes.push_back(op); });
+  for (tensor::DimOp op : sizes) {
+    Value origin = getSizeOrigin(op.getSource());
+    if (origin != op.getSource())
+      rewriter.modifyOpInPlace(op,
+                               [&] { op.getSourceMutable().assign(origin); });
+    SmallVector<OpFoldResult> folded;
+    if (failed(op->fold(folded)) || folded.size() != 1)
+      continue;
+    rewriter.setInsertionPoint(op);
+    rewriter.replaceOp(
+        op, getValueOrCreateConstantIndexOp(rewriter, op.getLoc(), folded[0]));
+  }
+}
+
+LogicalResult RegisterTiler::tileByFallingSizes(TilingInterface op,
+                                                unsigned dim,
+                                                ArrayRef<int64_t> sizes,
+                                                const Fusion &fusion) {
+  std::optional<TileKind> kind = getTileKind(op);
+  // A static dimension may be smaller than a register tile.
+  auto generic = cast<linalg::LinalgOp>(op.getOperation());
+  int64_t extent = generic.getStaticLoopRanges()[dim];
+  while (ShapedType::isStatic(extent) && sizes.size() > 1 &&
+         sizes.front() > extent)
+    sizes = sizes.drop_front();
+  SmallVector<int64_t> tileSizes(op.getLoopIteratorTypes().size(), 0);
+  tileSizes[dim] = sizes.front();
+  Loops loops = fusion.fused.empty() ? tile(op, tileSizes)
+                                     : tileAndFuse(op, tileSizes, fusion);
+  if (failed(loops))
+    return failure();
+  auto loop = cast<scf::ForOp>(loops->front().getOperation());
+  foldSizes();
+  scf::ForOp rest;
+  if (failed(scf::peelForLoopAndSimplifyBounds(rewriter, loop, rest)))
+    return success();
+  // A static remainder is one smaller tile once it is canonicalised.
+  if (sizes.size() == 1)
+    return success();
+  for (TilingInterface part : collect(rest, *kind))
+    if (failed(tileByFallingSizes(part, dim, sizes.drop_front(), fusion)))
+      return failure();
+  return success();
+}
+
+namespace {
+struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
+  using TileRegistersBase::TileRegistersBase;
+
+  void runOnOperation() override {
+    FunctionOpInterface function = getOperation();
+    if (rows < 1) {
+      function->emitError("expected at least one row");
+      return signalPassFailure();
+    }
+    IRRewriter rewriter(&getContext());
+    RegisterTiler tiler(rewriter, function);
+    if (failed(reduction ? tileReductions(tiler) : tileRows(tiler)))
+      signalPassFailure();
+  }
+
+  LogicalResult tileReductions(RegisterTiler &tiler) {
+    for (TilingInterface op : collect(getOperation(), TileKind::Bias))
+      if (isa<linalg::GenericOp>(op.getOperation()) &&
+          failed(tiler.tile(op, {1, 0})))
+        return failure();
+    for (TileKind kind : {TileKind::Scores, TileKind::Values})
+      for (TilingInterface op : collect(getOperation(), kind))
+        if (failed(tiler.tile(op, {0, 0, 1})))
+          return failure();
+    return success();
+  }
+
+  LogicalResult tileRows(RegisterTiler &tiler) {
+    Operation *root = getOperation();
+    SmallVector<int64_t> sizes = {rows};
+    for (int64_t size : {2, 1})
+      if (size < sizes.back())
+        sizes.push_back(size);
+    auto forEach = [&](ArrayRef<TileKind> kinds, auto tileOne) {
+      for (TileKind kind : kinds)
+        for (TilingInterface op : collect(root, kind))
+          if (failed(tileOne(op)))
+            return failure();
+      return success();
+    };
+    using Kind = TileKind;
+    auto byRow = [&](TilingInterface op) -> LogicalResult {
+      SmallVector<int64_t> one(op.getLoopIteratorTypes().size(), 0);
+      one[0] = 1;
+      return success(succeeded(tiler.tile(op, one)));
+    };
+    for (TilingInterface op : collect(root, Kind::Maximum)) {
+      Operation *scores = op->getOperand(0).getDefiningOp();
+      if (scores && getTileKind(scores) == Kind::Scores) {
+        if (failed(tiler.tileByFallingSizes(
+                op, 0, sizes, {{Kind::Scores, Kind::Bias}, {Kind::Scores}})))
+          return failure();
+        continue;
+      }
+      // Where a mask stands between, without the maximum. There peeling cannot
+      // prove the tiles of a third size full.
+      if (auto product = findScores(op->getOperand(0));
+          product && failed(tiler.tileByFallingSizes(product, 0, {rows, 1},
+                                                     {{Kind::Bias}, {}})))
+        return failure();
+      if (failed(byRow(op)))
+        return failure();
+    }
+    if (failed(forEach({Kind::Rescale},
+                       [&](TilingInterface op) {
+                         return tiler.tileByFallingSizes(
+                             op, 0, {rows}, {{Kind::Values, Kind::Zero}, {}});
+                       })) ||
+        failed(forEach({Kind::Exp, Kind::Copy, Kind::Fill}, byRow)) ||
+        failed(forEach({Kind::FillPanels}, [&](TilingInterface op) {
+          return success(succeeded(tiler.tile(op, {1, 1, 0})));
+        })))
+      return failure();
+    // Both dimensions may be dynamic: one chain each.
+    for (unsigned dim : {1u, 0u})
+      if (failed(forEach({Kind::Mask, Kind::Pack}, [&](TilingInterface op) {
+            return tiler.tileByFallingSizes(op, dim, {8, 1});
+          })))
+        return failure();
+    return success();
+  }
+
+  /// The product of scores behind masks.
+  static TilingInterface findScores(Value scores) {
+    while (Operation *op = scores.getDefiningOp()) {
+      std::optional<TileKind> kind = getTileKind(op);
+      if (kind == TileKind::Scores)
+        return cast<TilingInterface>(op);
+      if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+        scores = insert.getDest();
+      else if (kind == TileKind::Mask)
+        scores = cast<linalg::LinalgOp>(op).getDpsInits().front();
+      else
+        return {};
+    }
+    return {};
+  }
+};
+} // namespace

@@ -1,0 +1,21 @@
+// The loops of register tiles keep to the registers, on every register file.
+// REQUIRES: x86
+// RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v3 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=AVX2
+// RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v4 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=AVX512
+// RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=SSE2
+// RUN: not relattn-opt %s --relattn-to-cpu=target-cpu=x86-65 2>&1 | FileCheck %s --check-prefix=CPU
+// RUN: not relattn-opt %s --relattn-to-cpu=target-features=avx2 2>&1 | FileCheck %s --check-prefix=FEATURES
+// CPU: error: unknown target CPU 'x86-65'; known are names such as x86-64-v3, haswell, znver5 and native
+// FEATURES: error: expected target features with + or -, such as '+avx2', got 'avx2'
+
+// AVX2-DAG: relattn_tile{{.*}}: {{8[0-9]}} instructions, 48 products of ymm, 24 broadcasts, 0 on the stack
+// AVX2-DAG: relattn_tile{{.*}}: 2{{[0-9]}} instructions, 12 products of ymm, 6 broadcasts, 0 on the stack
+// AVX2: loops of register tiles, 0 with stack traffic
+// AVX512-DAG: relattn_tile: {{.*}} 64 products of zmm, {{.*}} 0 on the stack
+// AVX512: loops of register tiles, 0 with stack traffic
+// SSE2: relattn_tile: {{.*}} 32 products of xmm, {{.*}} 0 on the stack
+func.func @f(%q: tensor<4x?x64xf32>, %k: tensor<4x?x64xf32>, %table: tensor<32x4xf32>, %init: tensor<4x?x64xf32>) -> tensor<4x?x64xf32> {
+  %out = relattn.attention causal ins(%q, %k, %k : tensor<4x?x64xf32>, tensor<4x?x64xf32>, tensor<4x?x64xf32>)
+    bias(#relattn.t5<buckets = 32, max_distance = 128>, %table : tensor<32x4xf32>) outs(%init : tensor<4x?x64xf32>)
+  return %out : tensor<4x?x64xf32>
+}

@@ -1,0 +1,41 @@
+// RUN: relattn-opt %s --relattn-tile-attention --relattn-decompose-attention --relattn-tile-registers --canonicalize --cse --canonicalize | FileCheck %s --check-prefix=ROWS
+// RUN: relattn-opt %s --relattn-tile-attention --relattn-decompose-attention --relattn-tile-registers --canonicalize --cse --canonicalize \
+// RUN:   --relattn-tile-registers=reduction --canonicalize --cse --canonicalize --relattn-vectorize-tiles --canonicalize --cse --canonicalize \
+// RUN:   | FileCheck %s --check-prefix=VECTOR
+// RUN: not relattn-opt %s --relattn-tile-registers=rows=0 2>&1 | FileCheck %s --check-prefix=BAD
+// RUN: not relattn-opt %s --relattn-tile-attention --relattn-decompose-attention --relattn-vectorize-tiles 2>&1 | FileCheck %s --check-prefix=DYNAMIC
+// BAD: error: expected at least one row
+// DYNAMIC: error: 'linalg.{{.*}}' op on tiles cannot be vectorised
+
+// Tiles of 6, 2 and 1 rows of the scores, with their maximum; tiles of 6 and 4
+// rows of the output, with the value product.
+// ROWS-LABEL: func @f
+// ROWS: linalg.generic {{.*}} outs(%{{.*}} : tensor<6x16xf32>) attrs =  {relattn.tile = "scores"}
+// ROWS: linalg.generic {{.*}} ins(%{{.*}} : tensor<6x16xf32>) {{.*}} {relattn.tile = "max"}
+// ROWS: linalg.generic {{.*}} outs(%{{.*}} : tensor<2x16xf32>) attrs =  {relattn.tile = "scores"}
+// ROWS: linalg.generic {{.*}} outs(%{{.*}} : tensor<1x16xf32>) attrs =  {relattn.tile = "scores"}
+// ROWS: linalg.generic {{.*}} outs(%{{.*}} : tensor<6x16xf32>) attrs =  {relattn.tile = "values"}
+// ROWS: linalg.generic {{.*}} outs(%{{.*}} : tensor<6x16xf32>) attrs =  {relattn.tile = "rescale"}
+// ROWS: linalg.generic {{.*}} outs(%{{.*}} : tensor<4x16xf32>) attrs =  {relattn.tile = "values"}
+
+// The accumulators of a tile are carried around its reduction, whose broadcast
+// operand is read by scalars; the strip is read as a vector; nothing is masked.
+// VECTOR-LABEL: func @f
+// VECTOR-NOT: vector.mask
+// VECTOR-NOT: relattn.tile
+// VECTOR: vector.transfer_read %{{.*}} : tensor<{{.*}}xf32>, vector<16xf32>
+// VECTOR: scf.for %{{.*}} = %c0 to %c64 step %c4 iter_args(%{{.*}}) -> (vector<6x16xf32>)
+// VECTOR:   tensor.extract
+// VECTOR:   vector.from_elements
+// VECTOR:   vector.contract
+// VECTOR: arith.cmpf ogt
+// VECTOR-NOT: arith.maximumf
+// VECTOR-NOT: math.exp
+// VECTOR: arith.shli %{{.*}} : vector<16xi32>
+// VECTOR-NOT: math.exp
+// VECTOR: scf.for {{.*}} -> (vector<6x16xf32>)
+func.func @f(%q: tensor<4x?x64xf32>, %k: tensor<4x?x64xf32>, %table: tensor<32x4xf32>, %init: tensor<4x?x64xf32>) -> tensor<4x?x64xf32> {
+  %out = relattn.attention ins(%q, %k, %k : tensor<4x?x64xf32>, tensor<4x?x64xf32>, tensor<4x?x64xf32>)
+    bias(#relattn.t5<buckets = 32, max_distance = 128>, %table : tensor<32x4xf32>) outs(%init : tensor<4x?x64xf32>)
+  return %out : tensor<4x?x64xf32>
+}

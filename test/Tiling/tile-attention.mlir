@@ -1,0 +1,143 @@
+// RUN: relattn-opt %s --relattn-tile-attention --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: relattn-opt %s --relattn-tile-attention="lanes=64 panels=1 keys=128" --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=WIDE
+// RUN: relattn-opt %s --relattn-tile-attention --split-input-file --remarks-filter=relattn -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK --allow-empty
+// RUN: not relattn-opt %s --relattn-tile-attention=lanes=0 --split-input-file 2>&1 | FileCheck %s --check-prefix=BAD
+// BAD: error: expected tile sizes of at least 1
+
+// Workers, blocks of keys, panels; the strip is built once, before the loops.
+// CHECK-LABEL: func @t5
+// CHECK: %[[ASCENDING:.*]] = relattn.bias_strip #relattn.t5
+// CHECK: %[[STRIP:.*]] = linalg.generic
+// CHECK:   tensor.extract %[[ASCENDING]]
+// CHECK: scf.forall (%{{.*}}, %[[H:[a-z0-9]+]], %{{.*}}) in (2, 8, %{{.*}})
+// CHECK:   linalg.generic {{.*}} attrs =  {relattn.tile = "pack"}
+// CHECK:     arith.mulf
+// CHECK:   scf.for {{.*}} step %c96
+// CHECK:     scf.for {{.*}} -> (tensor<4x64x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>)
+// CHECK:       %[[ROW:.*]] = tensor.extract_slice %[[STRIP]][%[[H]], 0]
+// CHECK:       relattn.online_attention ins({{.*}} : tensor<64x16xf32>, tensor<?x64xf32>, tensor<?x64xf32>) strip(%[[ROW]] at
+// CHECK-SAME:    max_keys = 96
+// CHECK:   tensor.parallel_insert_slice
+// WIDE-LABEL: func @t5
+// WIDE: relattn.online_attention ins({{.*}} : tensor<64x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>)
+// WIDE-SAME:    max_keys = 128
+func.func @t5(%q: tensor<2x8x?x64xf32>, %k: tensor<2x8x?x64xf32>, %table: tensor<32x8xf32>, %init: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
+  %out = relattn.attention scale(0.125) ins(%q, %k, %k : tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>)
+    bias(#relattn.t5<buckets = 32, max_distance = 128, bidirectional>, %table : tensor<32x8xf32>)
+    outs(%init : tensor<2x8x?x64xf32>)
+  return %out : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// The band bounds the loop over keys and the keys of a panel; inside, the strip
+// holds -inf. It has no bias to spread, and no heads.
+// CHECK-LABEL: func @window
+// CHECK-NOT: relattn.bias_strip
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<?xf32>)
+// CHECK: scf.forall
+// CHECK: %[[END:.*]] = arith.minsi
+// CHECK: %[[BEGIN:.*]] = arith.maxsi
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c96
+func.func @window(%q: tensor<?x64xf32>, %init: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %out = relattn.attention band<-15, 0> ins(%q, %q, %q : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>) outs(%init : tensor<?x64xf32>)
+  return %out : tensor<?x64xf32>
+}
+
+// -----
+
+// Narrow types widen once per block of keys; the output narrows at the end. f64
+// halves lanes and keys, and so does d of 128 the keys.
+// CHECK-LABEL: func @bf16
+// CHECK: arith.extf %{{.*}} : bf16 to f32
+// CHECK: relattn.online_attention ins({{.*}} : tensor<128x16xf32>, tensor<?x128xf32>, tensor<?x128xf32>)
+// CHECK-SAME: max_keys = 48
+// CHECK: arith.truncf %{{.*}} : f32 to bf16
+func.func @bf16(%q: tensor<?x128xbf16>, %init: tensor<?x128xbf16>) -> tensor<?x128xbf16> {
+  %out = relattn.attention ins(%q, %q, %q : tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>) outs(%init : tensor<?x128xbf16>)
+  return %out : tensor<?x128xbf16>
+}
+
+// -----
+
+// CHECK-LABEL: func @f64_mask_lse
+// CHECK: relattn.online_attention ins({{.*}} : tensor<64x8xf64>, tensor<?x64xf64>, tensor<?x64xf64>) mask(%{{.*}} : tensor<?x?xi1>)
+// CHECK-SAME: max_keys = 48
+// CHECK: math.log
+func.func @f64_mask_lse(%q: tensor<?x64xf64>, %mask: tensor<?x?xi1>, %init: tensor<?x64xf64>, %lse: tensor<?xf64>) -> (tensor<?x64xf64>, tensor<?xf64>) {
+  %out:2 = relattn.attention ins(%q, %q, %q : tensor<?x64xf64>, tensor<?x64xf64>, tensor<?x64xf64>) mask(%mask : tensor<?x?xi1>) outs(%init, %lse : tensor<?x64xf64>, tensor<?xf64>)
+  return %out#0, %out#1 : tensor<?x64xf64>, tensor<?xf64>
+}
+
+// -----
+
+// Keys beyond their length are no part of any tile.
+// CHECK-LABEL: func @key_lengths
+// CHECK: scf.forall (%[[B:[a-z0-9]+]], %{{.*}})
+// CHECK: %[[LENGTH:[a-z0-9_]+]] = tensor.extract %arg1[%[[B]]]
+// CHECK: %[[CAST:[0-9]+]] = arith.index_cast %[[LENGTH]] : i64 to index
+// CHECK: arith.minsi %{{.*}}, %[[CAST]]
+func.func @key_lengths(%q: tensor<3x1x?x64xf32>, %lengths: tensor<3xi64>, %init: tensor<3x1x?x64xf32>) -> tensor<3x1x?x64xf32> {
+  %out = relattn.attention ins(%q, %q, %q : tensor<3x1x?x64xf32>, tensor<3x1x?x64xf32>, tensor<3x1x?x64xf32>) key_lengths(%lengths : tensor<3xi64>) outs(%init : tensor<3x1x?x64xf32>)
+  return %out : tensor<3x1x?x64xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_tile_of_dynamic_depth
+// CHECK: relattn.attention
+func.func @no_tile_of_dynamic_depth(%q: tensor<?x?xf32>, %init: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] TileAttention {{.*}}Reason="the sizes of d and e are not static"
+  %out = relattn.attention ins(%q, %q, %q : tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>) outs(%init : tensor<?x?xf32>)
+  return %out : tensor<?x?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_tile_of_large_depth
+// CHECK: relattn.attention
+func.func @no_tile_of_large_depth(%q: tensor<?x257xf32>, %init: tensor<?x257xf32>) -> tensor<?x257xf32> {
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] TileAttention {{.*}}Reason="d or e is larger than 256"
+  %out = relattn.attention ins(%q, %q, %q : tensor<?x257xf32>, tensor<?x257xf32>, tensor<?x257xf32>) outs(%init : tensor<?x257xf32>)
+  return %out : tensor<?x257xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_tile_of_narrow_bias
+// CHECK: relattn.attention
+func.func @no_tile_of_narrow_bias(%q: tensor<?x64xf16>, %bias: tensor<?x?xf16>, %init: tensor<?x64xf16>) -> tensor<?x64xf16> {
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] TileAttention {{.*}}Reason="the dense bias is narrower than the accumulator"
+  %out = relattn.attention ins(%q, %q, %q : tensor<?x64xf16>, tensor<?x64xf16>, tensor<?x64xf16>) bias(#relattn.dense<(m, n)>, %bias : tensor<?x?xf16>) outs(%init : tensor<?x64xf16>)
+  return %out : tensor<?x64xf16>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_tile_of_narrow_mask
+// CHECK: relattn.attention
+func.func @no_tile_of_narrow_mask(%q: tensor<?x64xf16>, %mask: tensor<?x?xf16>, %init: tensor<?x64xf16>) -> tensor<?x64xf16> {
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] TileAttention {{.*}}Reason="the mask is narrower than the accumulator"
+  %out = relattn.attention ins(%q, %q, %q : tensor<?x64xf16>, tensor<?x64xf16>, tensor<?x64xf16>) mask(%mask : tensor<?x?xf16>) outs(%init : tensor<?x64xf16>)
+  return %out : tensor<?x64xf16>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_tile_of_nothing
+// CHECK: relattn.attention
+func.func @no_tile_of_nothing(%q: tensor<4x64xf32>, %k: tensor<0x64xf32>, %init: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] TileAttention {{.*}}Reason="a dimension is empty"
+  %out = relattn.attention ins(%q, %k, %k : tensor<4x64xf32>, tensor<0x64xf32>, tensor<0x64xf32>) outs(%init : tensor<4x64xf32>)
+  return %out : tensor<4x64xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_tile_of_one_key_or_none
+// CHECK: relattn.attention
+func.func @no_tile_of_one_key_or_none(%q: tensor<3x1x4x64xf32>, %k: tensor<3x1x1x64xf32>, %lengths: tensor<3xi64>, %init: tensor<3x1x4x64xf32>) -> tensor<3x1x4x64xf32> {
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] TileAttention {{.*}}Reason="one key may be none"
+  %out = relattn.attention ins(%q, %k, %k : tensor<3x1x4x64xf32>, tensor<3x1x1x64xf32>, tensor<3x1x1x64xf32>) key_lengths(%lengths : tensor<3xi64>) outs(%init : tensor<3x1x4x64xf32>)
+  return %out : tensor<3x1x4x64xf32>
+}

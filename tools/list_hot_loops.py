@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Lists the innermost loops of x86 assembly that multiply and add vectors.
+
+    clang -O3 -S -x ir kernel.ll -o - | tools/list_hot_loops.py
+
+For each loop its function, length, fused multiply-adds, loads that broadcast, and
+vector loads or stores on the stack. With --no-spills exits with 1 if a loop of an
+outlined register tile (`relattn_tile...`) touches the stack, or there is none.
+"""
+
+import argparse
+import re
+import sys
+
+STACK = re.compile(r"\(%r(?:sp|bp|bx)\b|\[(?:rsp|rbp|rbx)\b")
+VECTOR = re.compile(r"[xyz]mm\d")
+
+
+def innermost_loops(text):
+    """(function, instructions) of each loop without a jump but its own."""
+    labels, code, function = {}, [], ""
+    for line in text.splitlines():
+        label = re.match(r"^([\w.$]+):", line)
+        if label:
+            if not label[1].startswith(".L"):
+                function = label[1]
+            labels[label[1]] = len(code)
+            continue
+        instruction = re.match(r"^\t([a-z]\w*)\s*([^#]*)", line)
+        if instruction:
+            code.append((function, instruction[1], instruction[2].strip()))
+    for end, (name, op, target) in enumerate(code):
+        start = labels.get(target, end + 1) if op.startswith("j") else end + 1
+        body = code[start:end + 1]
+        if body and not any(x[1].startswith("j") for x in body[:-1]):
+            yield name, body
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("file", nargs="?", help="assembly (default: standard input)")
+    parser.add_argument("--no-spills", action="store_true")
+    args = parser.parse_args()
+    text = open(args.file).read() if args.file else sys.stdin.read()
+    spilled, tiles = 0, 0
+    for function, body in innermost_loops(text):
+        products = sum(bool(re.match(r"vfn?madd|mulps|mulpd", op)) for _, op, _ in body)
+        if products < 4:
+            continue
+        stack = sum(bool(STACK.search(operands) and VECTOR.search(operands)) for _, _, operands in body)
+        broadcasts = sum("broadcast" in op or "{1to" in operands for _, op, operands in body)
+        width = max((w for _, _, operands in body for w in re.findall(r"([xyz])mm", operands)), default="x")
+        is_tile = function.startswith("relattn_tile")
+        tiles += is_tile
+        spilled += bool(is_tile and stack)
+        print(f"{function}: {len(body)} instructions, {products} products of {width}mm, {broadcasts} broadcasts, {stack} on the stack")
+    print(f"{tiles} loops of register tiles, {spilled} with stack traffic")
+    return args.no_spills and (spilled > 0 or tiles == 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
