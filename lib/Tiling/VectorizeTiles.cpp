@@ -16,6 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Transforms/ScoresTrace.h"
 #include "ExpandExp.h"
 #include "TileKind.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -70,7 +71,8 @@ struct VectorizeTiles
     if (!hasTiles)
       return;
     IRRewriter rewriter(&getContext());
-    if (failed(vectorize(rewriter)) || failed(simplify()))
+    vectorize(rewriter);
+    if (failed(simplify()))
       return signalPassFailure();
     readByScalars(rewriter);
     getOperation()->walk(
@@ -86,7 +88,7 @@ struct VectorizeTiles
       signalPassFailure();
   }
 
-  LogicalResult vectorize(RewriterBase &rewriter) {
+  void vectorize(RewriterBase &rewriter) {
     SmallVector<linalg::LinalgOp> ops;
     getOperation()->walk([&](linalg::LinalgOp op) {
       if (getTileKind(op))
@@ -98,11 +100,11 @@ struct VectorizeTiles
           linalg::vectorize(rewriter, op, /*inputVectorSizes=*/{},
                             /*inputScalableVecDims=*/{},
                             /*vectorizeNDExtract=*/true);
-      if (failed(result))
-        return op.emitOpError("on tiles cannot be vectorised");
-      rewriter.replaceOp(op, result->replacements);
+      if (succeeded(result))
+        rewriter.replaceOp(op, result->replacements);
+      else
+        emitMissedRemark(op, "VectorizeTiles", "a tile stays a loop");
     }
-    return success();
   }
 
   LogicalResult simplify() {

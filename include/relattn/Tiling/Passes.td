@@ -108,7 +108,8 @@ def VectorizeTiles : Pass<"relattn-vectorize-tiles",
   let description = [{
     Vectorises each op with `relattn.tile`, carries accumulators of the innermost
     loops in registers, and expands the exponential. An op that does not
-    vectorise is an error.
+    vectorise is left alone, with a remark (`--remarks-filter=relattn`): it becomes
+    a loop, which computes the same.
   }];
   let options = [
     Option<"unroll", "unroll", "int64_t", "4",
