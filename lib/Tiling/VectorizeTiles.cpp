@@ -44,21 +44,31 @@ using namespace mlir::relattn;
 
 namespace {
 
-/// maximum(a, b) -> a > b ? a : b, on vectors.
-struct MaximumToSelect : public OpRewritePattern<arith::MaximumFOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(arith::MaximumFOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!isa<VectorType>(op.getType()))
-      return rewriter.notifyMatchFailure(op, "expected vectors");
-    Value greater =
-        arith::CmpFOp::create(rewriter, op.getLoc(), arith::CmpFPredicate::OGT,
-                              op.getLhs(), op.getRhs());
-    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, greater, op.getLhs(),
-                                                 op.getRhs());
-    return success();
+/// The running maximum of a tile as comparisons and choices, a > b ? a : b.
+/// Only there: the same done to a maximum of the program's would drop a NaN.
+/// Here the NaN reaches its row by the exponential.
+void expandMaximum(RewriterBase &rewriter, Value vectorised) {
+  auto write = vectorised.getDefiningOp<vector::TransferWriteOp>();
+  auto reduction =
+      write ? write.getVector().getDefiningOp<vector::MultiDimReductionOp>()
+            : vector::MultiDimReductionOp();
+  if (!reduction || reduction.getKind() != vector::CombiningKind::MAXIMUMF ||
+      reduction.getSourceVectorType().getRank() != 2 ||
+      reduction.getReductionDims() != ArrayRef<int64_t>{0})
+    return;
+  rewriter.setInsertionPoint(reduction);
+  Location loc = reduction.getLoc();
+  Value maximum = reduction.getAcc();
+  for (int64_t row = 0; row < reduction.getSourceVectorType().getDimSize(0);
+       ++row) {
+    Value scores =
+        vector::ExtractOp::create(rewriter, loc, reduction.getSource(), row);
+    Value greater = arith::CmpFOp::create(
+        rewriter, loc, arith::CmpFPredicate::OGT, scores, maximum);
+    maximum = arith::SelectOp::create(rewriter, loc, greater, scores, maximum);
   }
-};
+  rewriter.replaceOp(reduction, maximum);
+}
 
 struct VectorizeTiles
     : public relattn::impl::VectorizeTilesBase<VectorizeTiles> {
@@ -83,7 +93,6 @@ struct VectorizeTiles
     // insert_slice(transfer_write) shows only after the accumulators moved.
     tensor::populateFoldTensorSubsetIntoVectorTransferPatterns(patterns);
     populateExpandExpPatterns(patterns);
-    patterns.add<MaximumToSelect>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
@@ -100,10 +109,13 @@ struct VectorizeTiles
           linalg::vectorize(rewriter, op, /*inputVectorSizes=*/{},
                             /*inputScalableVecDims=*/{},
                             /*vectorizeNDExtract=*/true);
-      if (succeeded(result))
-        rewriter.replaceOp(op, result->replacements);
-      else
+      if (failed(result)) {
         emitMissedRemark(op, "VectorizeTiles", "a tile stays a loop");
+        continue;
+      }
+      if (getTileKind(op) == TileKind::Maximum)
+        expandMaximum(rewriter, result->replacements.front());
+      rewriter.replaceOp(op, result->replacements);
     }
   }
 

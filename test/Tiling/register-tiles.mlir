@@ -39,3 +39,12 @@ func.func @f(%q: tensor<4x?x64xf32>, %k: tensor<4x?x64xf32>, %table: tensor<32x4
     bias(#relattn.t5<buckets = 32, max_distance = 128>, %table : tensor<32x4xf32>) outs(%init : tensor<4x?x64xf32>)
   return %out : tensor<4x?x64xf32>
 }
+
+// A maximum of the program's own keeps its NaN.
+// VECTOR-LABEL: func @maximum_of_the_program
+// VECTOR: arith.maximumf %arg2, %arg3 : vector<8xf32>
+func.func @maximum_of_the_program(%q: tensor<4x?x64xf32>, %init: tensor<4x?x64xf32>, %a: vector<8xf32>, %b: vector<8xf32>) -> (tensor<4x?x64xf32>, vector<8xf32>) {
+  %max = arith.maximumf %a, %b : vector<8xf32>
+  %out = relattn.attention ins(%q, %q, %q : tensor<4x?x64xf32>, tensor<4x?x64xf32>, tensor<4x?x64xf32>) outs(%init : tensor<4x?x64xf32>)
+  return %out, %max : tensor<4x?x64xf32>, vector<8xf32>
+}
