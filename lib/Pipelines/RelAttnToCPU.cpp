@@ -14,6 +14,7 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
@@ -68,6 +69,8 @@ static bool isTile(Value buffer) {
   constexpr int64_t kMaxBits = int64_t(256 * 1024) * 8;
   return type.hasStaticShape() && type.getElementType().isIntOrFloat() &&
          type.getNumElements() * type.getElementTypeBitWidth() <= kMaxBits &&
+         !buffer.getDefiningOp()->hasAttr(
+             bufferization::BufferizationDialect::kManualDeallocation) &&
          buffer.getDefiningOp()->getParentOfType<scf::ForallOp>();
 }
 
@@ -87,8 +90,12 @@ static void addBufferization(OpPassManager &pm, bool isTuned,
   if (isTuned) {
     pm.addPass(createCSEPass());
     pm.addPass(createCanonicalizerPass());
-    pm.addNestedPass<func::FuncOp>(
-        bufferization::createPromoteBuffersToStackPass(isTile));
+    // On the stack, threads have tiles of their own for nothing. One thread has
+    // them on the heap: canonicalisation would gather the stack of all
+    // attentions of a function in one frame.
+    if (threads == CPUThreads::OpenMP)
+      pm.addNestedPass<func::FuncOp>(
+          bufferization::createPromoteBuffersToStackPass(isTile));
     pm.addPass(createOutlineTiles());
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());

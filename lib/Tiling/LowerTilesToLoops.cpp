@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -26,16 +27,19 @@ struct LowerTilesToLoops
     : public relattn::impl::LowerTilesToLoopsBase<LowerTilesToLoops> {
   using LowerTilesToLoopsBase::LowerTilesToLoopsBase;
 
-  void hoistBuffers() {
-    SmallVector<memref::AllocaOp> buffers;
-    getOperation()->walk([&](scf::ForallOp worker) {
-      worker->walk([&](memref::AllocaOp op) {
-        if (op.getType().hasStaticShape())
+  /// Makes the workers' buffers once for all of them, before their loop.
+  void shareBuffers() {
+    getOperation()->walk([](scf::ForallOp workers) {
+      SmallVector<memref::AllocOp> buffers;
+      workers->walk([&](memref::AllocOp op) {
+        if (op.getType().hasStaticShape() &&
+            !op->hasAttr(
+                bufferization::BufferizationDialect::kManualDeallocation))
           buffers.push_back(op);
       });
+      for (memref::AllocOp op : buffers)
+        op->moveBefore(workers);
     });
-    for (memref::AllocaOp op : buffers)
-      op->moveBefore(&getOperation().getBody().front().front());
   }
 
   void runOnOperation() override {
@@ -53,8 +57,6 @@ struct LowerTilesToLoops
       rewriter.replaceOpWithNewOp<linalg::CopyOp>(op, op.getSource(),
                                                   op.getTarget());
     }
-    if (oneWorker)
-      hoistBuffers();
     SmallVector<linalg::LinalgOp> ops;
     getOperation()->walk([&](scf::ForallOp worker) {
       worker->walk([&](linalg::LinalgOp op) { ops.push_back(op); });
@@ -67,6 +69,8 @@ struct LowerTilesToLoops
       }
       rewriter.eraseOp(op);
     }
+    if (oneWorker)
+      shareBuffers();
   }
 };
 } // namespace

@@ -147,8 +147,8 @@ def LowerTilesToLoops : Pass<"relattn-lower-tiles-to-loops",
   }];
   let options = [
     Option<"oneWorker", "one-worker", "bool", "false",
-           "Make the workers' buffers on the stack once for all: they run one "
-           "after another in one loop, which would make them again each time">
+           "The workers run one after another: make their buffers once, before "
+           "their loop">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",

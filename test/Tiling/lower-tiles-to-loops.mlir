@@ -1,0 +1,53 @@
+// RUN: relattn-opt %s --relattn-lower-tiles-to-loops | FileCheck %s
+// RUN: relattn-opt %s --relattn-lower-tiles-to-loops=one-worker | FileCheck %s --check-prefix=ONE
+// RUN: relattn-opt %s --relattn-to-cpu | FileCheck %s --check-prefix=HEAP
+// RUN: relattn-opt %s --relattn-to-cpu=threads=openmp | FileCheck %s --check-prefix=STACK
+
+// linalg in workers becomes sequential loops, and so does a copy with strides;
+// outside of them linalg stays.
+// CHECK-LABEL: func @worker
+// CHECK: linalg.fill
+// CHECK: scf.forall
+// CHECK:   memref.alloc() : memref<8xf32>
+// CHECK:   scf.for
+// CHECK-NOT: linalg.
+// CHECK:   memref.store
+// CHECK:   scf.for
+// CHECK-NOT: memref.copy
+// CHECK: return
+
+// One worker after another: what they make is made before their loop, but for
+// what the program frees itself.
+// ONE-LABEL: func @worker
+// ONE: memref.alloc() : memref<8xf32>
+// ONE: scf.forall
+// ONE-NOT: memref.alloc() : memref<8xf32>
+// ONE: memref.alloc() {bufferization.manual_deallocation} : memref<4xf32>
+// ONE: memref.dealloc
+// ONE: return
+func.func @worker(%m: memref<?x8xf32, strided<[?, ?]>>, %out: memref<?x8xf32>, %n: index) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%out : memref<?x8xf32>)
+  scf.forall (%i) in (%n) {
+    %tile = memref.alloc() : memref<8xf32>
+    linalg.fill ins(%zero : f32) outs(%tile : memref<8xf32>)
+    %row = memref.subview %m[%i, 0] [1, 8] [1, 1] : memref<?x8xf32, strided<[?, ?]>> to memref<8xf32, strided<[?], offset: ?>>
+    memref.copy %tile, %row : memref<8xf32> to memref<8xf32, strided<[?], offset: ?>>
+    %own = memref.alloc() {bufferization.manual_deallocation} : memref<4xf32>
+    memref.dealloc %own : memref<4xf32>
+  }
+  return
+}
+
+// Tiles are on the heap for one thread, once for all of an op's workers, and on
+// the stacks of several: a function of many layers has no frame of many tiles.
+// HEAP-LABEL: llvm.func @layer
+// HEAP-NOT: llvm.alloca
+// HEAP-LABEL: llvm.func @_mlir_ciface_layer
+// STACK-LABEL: llvm.func @layer
+// STACK: omp.wsloop schedule(dynamic)
+// STACK: llvm.alloca
+func.func @layer(%q: tensor<4x?x64xf32>, %init: tensor<4x?x64xf32>) -> tensor<4x?x64xf32> attributes {llvm.emit_c_interface} {
+  %out = relattn.attention ins(%q, %q, %q : tensor<4x?x64xf32>, tensor<4x?x64xf32>, tensor<4x?x64xf32>) outs(%init : tensor<4x?x64xf32>)
+  return %out : tensor<4x?x64xf32>
+}
