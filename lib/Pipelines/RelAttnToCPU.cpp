@@ -75,37 +75,33 @@ static bool isTile(Value buffer) {
 }
 
 /// Tensors to buffers, in place where possible, freed where made.
-static void addBufferization(OpPassManager &pm, bool isTuned,
-                             CPUThreads threads) {
+static void addBufferization(OpPassManager &pm, CPUThreads threads) {
   pm.addPass(createMarkManualDeallocation());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
-  if (isTuned)
-    pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
+  pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(options));
   pm.addPass(createCanonicalizerPass());
-  if (isTuned) {
-    pm.addPass(createCSEPass());
-    pm.addPass(createCanonicalizerPass());
-    // On the stack, threads have tiles of their own for nothing. One thread has
-    // them on the heap: canonicalisation would gather the stack of all
-    // attentions of a function in one frame.
-    if (threads == CPUThreads::OpenMP)
-      pm.addNestedPass<func::FuncOp>(
-          bufferization::createPromoteBuffersToStackPass(isTile));
-    pm.addPass(createOutlineTiles());
-    pm.addPass(createCanonicalizerPass());
-    pm.addPass(createCSEPass());
-    LowerTilesToLoopsOptions lowering;
-    lowering.oneWorker = threads == CPUThreads::None;
-    pm.addNestedPass<func::FuncOp>(createLowerTilesToLoops(lowering));
-    pm.addNestedPass<func::FuncOp>(threads == CPUThreads::OpenMP
-                                       ? createForallToParallelLoopPass()
-                                       : createForallToForLoopPass());
-  }
+  pm.addPass(createCSEPass());
+  pm.addPass(createCanonicalizerPass());
+  // On the stack, threads have tiles of their own for nothing. One thread has
+  // them on the heap: canonicalisation would gather the stack of all
+  // attentions of a function in one frame.
+  if (threads == CPUThreads::OpenMP)
+    pm.addNestedPass<func::FuncOp>(
+        bufferization::createPromoteBuffersToStackPass(isTile));
+  pm.addPass(createOutlineTiles());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  LowerTilesToLoopsOptions lowering;
+  lowering.oneWorker = threads == CPUThreads::None;
+  pm.addNestedPass<func::FuncOp>(createLowerTilesToLoops(lowering));
+  pm.addNestedPass<func::FuncOp>(threads == CPUThreads::OpenMP
+                                     ? createForallToParallelLoopPass()
+                                     : createForallToForLoopPass());
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
   pm.addPass(createConvertBufferizationToMemRefPass());
@@ -161,8 +157,7 @@ static void addLLVM(OpPassManager &pm) {
 
 void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
                                         const RelAttnToCPUOptions &options) {
-  bool isTuned = options.schedule == CPUSchedule::Tuned;
-  if (isTuned) {
+  if (options.schedule == CPUSchedule::Tuned) {
     // relattn-set-cpu-target says what is wrong with an unknown CPU.
     llvm::Expected<CPUTarget> target =
         CPUTarget::get(options.targetCPU, options.targetFeatures);
@@ -170,10 +165,12 @@ void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
       llvm::consumeError(target.takeError());
     addTiles(pm, (target ? *target : CPUTarget{}).getTileSizes());
   }
+  // Tiles that somebody else made.
+  pm.addNestedPass<func::FuncOp>(createDecomposeAttention());
   pm.addPass(createConvertRelAttnToLinalg());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createConvertElementwiseToLinalgPass());
-  addBufferization(pm, isTuned, options.threads);
+  addBufferization(pm, options.threads);
   SetCPUTargetOptions target;
   target.cpu = options.targetCPU;
   target.features = options.targetFeatures;
