@@ -256,12 +256,17 @@ void AttentionBuilder::build() {
   Value result = match.root->getResult(0);
   SmallVector<Value> inits = {tensor::EmptyOp::create(
       builder, loc, sizes, getElementTypeOrSelf(result))};
+  SmallVector<unsigned> lseVariables;
   if (!match.logSumExps.empty()) {
-    // As the output, without E.
     SmallVector<OpFoldResult> lseSizes;
-    for (auto [size, dimension] : llvm::zip(sizes, dimensions))
-      if (dimension != Op::E)
-        lseSizes.push_back(size);
+    for (unsigned dimension : {Op::B, Op::G, Op::R, Op::M}) {
+      const auto *found = llvm::find(dimensions, dimension);
+      if (found == dimensions.end())
+        continue;
+      lseSizes.push_back(sizes[found - dimensions.begin()]);
+      if (auto variable = match.variables[dimension])
+        lseVariables.push_back(*variable);
+    }
     inits.push_back(tensor::EmptyOp::create(
         builder, loc, lseSizes, Op::getAccumulatorType(match.query->type)));
   }
@@ -316,14 +321,9 @@ void AttentionBuilder::build() {
       builder.getAffineMapArrayAttr(maps), builder.getF64FloatAttr(match.scale),
       scheme, match.band ? *match.band : BandAttr(),
       maskMap ? AffineMapAttr::get(maskMap) : AffineMapAttr());
-  if (!match.logSumExps.empty()) {
-    SmallVector<unsigned> variables(match.output);
-    if (auto e = match.variables[Op::E])
-      llvm::erase(variables, *e);
-    unsigned lseUnits = match.variables[Op::M] ? 0 : 1;
-    for (const LogSumExpUse &use : match.logSumExps)
-      replaceLogSumExp(use, op.getLse(), variables, lseUnits);
-  }
+  unsigned lseUnits = match.variables[Op::M] ? 0 : 1;
+  for (const LogSumExpUse &use : match.logSumExps)
+    replaceLogSumExp(use, op.getLse(), lseVariables, lseUnits);
   result.replaceAllUsesWith(
       restore(op.getOutput(), result.getType(), match.outputDigits, units));
 }

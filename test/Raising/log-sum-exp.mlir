@@ -131,3 +131,58 @@ func.func @no_raise_with_another_maximum(%q: tensor<8x4x16xf32>, %k: tensor<8x16
   // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="the scores or probabilities have another user"
   return %out, %no_lse : tensor<8x4x16xf32>, tensor<8x4xf32>
 }
+
+// -----
+
+// Heads before batch entries: the op's second result has batch entries first.
+// CHECK-LABEL: func @heads_first
+// CHECK: %{{.*}}, %[[LSE:.*]] = relattn.attention {{.*}}-> (g, b, m, e){{.*}} outs({{.*}} : tensor<4x2x3x5xf32>, tensor<2x4x3xf32>)
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[LSE]] : tensor<2x4x3xf32>) outs({{.*}} : tensor<4x2x3xf32>) permutation = [1, 0, 2]
+// CHECK: return %{{.*}}, %[[T]]
+func.func @heads_first(%q: tensor<4x2x3x5xf32>, %k: tensor<4x2x6x5xf32>, %v: tensor<4x2x6x5xf32>, %slopes: tensor<4xf32>) -> (tensor<4x2x3x5xf32>, tensor<4x2x3xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<4x2x3x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x2x3x6xf32>) -> tensor<4x2x3x6xf32>
+  %scores = linalg.generic {indexing_maps = [affine_map<(h, b, m, n, d) -> (h, b, m, d)>, affine_map<(h, b, m, n, d) -> (h, b, n, d)>, affine_map<(h, b, m, n, d) -> (h, b, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<4x2x3x5xf32>, tensor<4x2x6x5xf32>) outs(%zeros : tensor<4x2x3x6xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %p = arith.mulf %x, %y : f32
+    %r = arith.addf %o, %p : f32
+    linalg.yield %r : f32
+  } -> tensor<4x2x3x6xf32>
+  %biased = linalg.generic {indexing_maps = [affine_map<(h, b, m, n) -> (h, b, m, n)>, affine_map<(h, b, m, n) -> (h)>, affine_map<(h, b, m, n) -> (h, b, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%scores, %slopes : tensor<4x2x3x6xf32>, tensor<4xf32>) outs(%empty : tensor<4x2x3x6xf32>) {
+  ^bb0(%x: f32, %slope: f32, %o: f32):
+    %i = linalg.index 2 : index
+    %j = linalg.index 3 : index
+    %offset = arith.subi %j, %i : index
+    %integer = arith.index_cast %offset : index to i64
+    %number = arith.sitofp %integer : i64 to f32
+    %bias = arith.mulf %number, %slope : f32
+    %r = arith.addf %x, %bias : f32
+    linalg.yield %r : f32
+  } -> tensor<4x2x3x6xf32>
+  %r_empty = tensor.empty() : tensor<4x2x3xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%r_empty : tensor<4x2x3xf32>) -> tensor<4x2x3xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%biased : tensor<4x2x3x6xf32>) outs(%m_init : tensor<4x2x3xf32>) dimensions = [3]
+  %maxes = linalg.broadcast ins(%max : tensor<4x2x3xf32>) outs(%empty : tensor<4x2x3x6xf32>) dimensions = [3]
+  %below = arith.subf %biased, %maxes : tensor<4x2x3x6xf32>
+  %exp = math.exp %below : tensor<4x2x3x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%r_empty : tensor<4x2x3xf32>) -> tensor<4x2x3xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<4x2x3x6xf32>) outs(%s_init : tensor<4x2x3xf32>) dimensions = [3]
+  %log = math.log %sum : tensor<4x2x3xf32>
+  %lse = arith.addf %max, %log : tensor<4x2x3xf32>
+  %sums = linalg.broadcast ins(%sum : tensor<4x2x3xf32>) outs(%empty : tensor<4x2x3x6xf32>) dimensions = [3]
+  %weights = arith.divf %exp, %sums : tensor<4x2x3x6xf32>
+  %o_empty = tensor.empty() : tensor<4x2x3x5xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<4x2x3x5xf32>) -> tensor<4x2x3x5xf32>
+  %out = linalg.generic {indexing_maps = [affine_map<(h, b, m, e, n) -> (h, b, m, n)>, affine_map<(h, b, m, e, n) -> (h, b, n, e)>, affine_map<(h, b, m, e, n) -> (h, b, m, e)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%weights, %v : tensor<4x2x3x6xf32>, tensor<4x2x6x5xf32>) outs(%o_init : tensor<4x2x3x5xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %p = arith.mulf %x, %y : f32
+    %r = arith.addf %o, %p : f32
+    linalg.yield %r : f32
+  } -> tensor<4x2x3x5xf32>
+  return %out, %lse : tensor<4x2x3x5xf32>, tensor<4x2x3xf32>
+}
