@@ -1,7 +1,7 @@
 // What a missed trap leaves behind: allocations, masked operations and copies of
 // tiles in the loops of a worker. Two copies of the running maximum, a vector
 // each, are what the schedule costs.
-// RUN: relattn-opt %s --relattn-to-cpu=threads=openmp -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
+// RUN: relattn-opt %s --relattn-to-cpu=threads=openmp --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
 // RUN: relattn-opt %s --relattn-to-cpu=threads=openmp | mlir-translate --mlir-to-llvmir | FileCheck %s --check-prefix=LLVM
 // LLVM-NOT: @memrefCopy
 // LLVM-NOT: llvm.masked
