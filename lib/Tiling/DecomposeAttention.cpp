@@ -9,8 +9,8 @@
 //   need no exchange between lanes.
 // - The strip is the initial value of the scores' accumulator: no addition.
 // - Sums have two levels: the value product of a tile starts from zero and
-// joins
-//   the running one by a fused multiply-add, so that errors do not grow with N.
+//   joins the running one by a fused multiply-add, so that errors do not grow
+//   with N.
 // - The scores' buffer stands outside of all loops; a tile is a slice of it.
 //
 //===----------------------------------------------------------------------===//
@@ -47,8 +47,6 @@ public:
 
 private:
   using Dim = OnlineAttentionOp;
-  using Body =
-      function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)>;
 
   Value createFloat(double value) {
     return createFloatConstant(b, loc, type, value);
@@ -56,9 +54,8 @@ private:
   AffineMap getMap(ArrayRef<unsigned> dimensions);
   linalg::GenericOp createGeneric(TileKind kind, ArrayRef<unsigned> loops,
                                   ArrayRef<unsigned> reduced,
-                                  ArrayRef<std::pair<Value, AffineMap>> ins,
-                                  ArrayRef<std::pair<Value, AffineMap>> outs,
-                                  Body body);
+                                  ArrayRef<MappedValue> ins,
+                                  ArrayRef<MappedValue> outs, GenericBody body);
   Value createScratch();
   Value createBuffer(ArrayRef<int64_t> shape, ArrayRef<OpFoldResult> sizes);
   Value widenMask(Value mask, AffineMap map);
@@ -81,38 +78,10 @@ AffineMap StepLowering::getMap(ArrayRef<unsigned> dimensions) {
   return AffineMap::get(Dim::kNumDimensions, 0, exprs, b.getContext());
 }
 
-/// A generic over `loops`, dimensions of the op of which those in `reduced` are
-/// reductions; maps are over all four dimensions.
 linalg::GenericOp StepLowering::createGeneric(
     TileKind kind, ArrayRef<unsigned> loops, ArrayRef<unsigned> reduced,
-    ArrayRef<std::pair<Value, AffineMap>> ins,
-    ArrayRef<std::pair<Value, AffineMap>> outs, Body body) {
-  SmallVector<AffineExpr> position(Dim::kNumDimensions,
-                                   b.getAffineConstantExpr(0));
-  SmallVector<utils::IteratorType> iterators;
-  for (auto [i, dimension] : llvm::enumerate(loops)) {
-    position[dimension] = b.getAffineDimExpr(i);
-    iterators.push_back(llvm::is_contained(reduced, dimension)
-                            ? utils::IteratorType::reduction
-                            : utils::IteratorType::parallel);
-  }
-  SmallVector<Value> inputs, outputs;
-  SmallVector<Type> types;
-  SmallVector<AffineMap> maps;
-  for (auto [value, map] : ins) {
-    inputs.push_back(value);
-    maps.push_back(map.replaceDimsAndSymbols(position, {}, loops.size(), 0));
-  }
-  for (auto [value, map] : outs) {
-    outputs.push_back(value);
-    types.push_back(value.getType());
-    maps.push_back(map.replaceDimsAndSymbols(position, {}, loops.size(), 0));
-  }
-  auto generic = linalg::GenericOp::create(
-      b, loc, types, inputs, outputs, maps, iterators,
-      [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-        linalg::YieldOp::create(inner, bodyLoc, body(inner, bodyLoc, args));
-      });
+    ArrayRef<MappedValue> ins, ArrayRef<MappedValue> outs, GenericBody body) {
+  auto generic = createGenericOver(b, loc, loops, reduced, ins, outs, body);
   setTileKind(generic, kind);
   return generic;
 }
@@ -133,10 +102,7 @@ Value StepLowering::createBuffer(ArrayRef<int64_t> shape,
     buffer = bufferization::AllocTensorOp::create(
         b, loc, RankedTensorType::get(shape, type), ValueRange());
   }
-  SmallVector<OpFoldResult> offsets(shape.size(), b.getIndexAttr(0)),
-      strides(shape.size(), b.getIndexAttr(1));
-  return tensor::ExtractSliceOp::create(b, loc, buffer, offsets, sizes,
-                                        strides);
+  return createSlice(b, loc, buffer, sizes);
 }
 
 /// [n, lanes] for the scores.
@@ -224,15 +190,12 @@ Value StepLowering::widenMask(Value mask, AffineMap map) {
 Value StepLowering::addMask(Value scores, Value mask, AffineMap map) {
   if (getElementTypeOrSelf(mask).isInteger(1))
     mask = widenMask(mask, map);
-  SmallVector<OpFoldResult> offsets(2, b.getIndexAttr(0)), extents,
-      strides(2, b.getIndexAttr(1));
-  extents.push_back(tensor::getMixedSize(b, loc, scores, 0));
   OpFoldResult lanes = b.getIndexAttr(numLanes);
   if (auto position = map.getResultPosition(b.getAffineDimExpr(Dim::M)))
     lanes = tensor::getMixedSize(b, loc, mask, *position);
-  extents.push_back(lanes);
-  Value part =
-      tensor::ExtractSliceOp::create(b, loc, scores, offsets, extents, strides);
+  SmallVector<OpFoldResult> offsets(2, b.getIndexAttr(0)),
+      extents = {tensor::getMixedSize(b, loc, scores, 0), lanes};
+  Value part = createSlice(b, loc, scores, offsets, extents);
   Value masked =
       createGeneric(TileKind::Mask, {Dim::N, Dim::M}, {}, {{mask, map}},
                     {{part, getMap({Dim::N, Dim::M})}},
@@ -241,8 +204,7 @@ Value StepLowering::addMask(Value scores, Value mask, AffineMap map) {
                           inner, bodyLoc, args[1], args[0])};
                     })
           .getResult(0);
-  return tensor::InsertSliceOp::create(b, loc, masked, scores, offsets, extents,
-                                       strides);
+  return insertSlice(b, loc, masked, scores, offsets, extents);
 }
 
 SmallVector<Value> StepLowering::lower() {
@@ -261,8 +223,8 @@ SmallVector<Value> StepLowering::lower() {
                           inner, bodyLoc, args[0], args[1])};
                     })
           .getResult(0);
-  auto createRow = [&](ArrayRef<Value> ins, Value out, Body body) {
-    SmallVector<std::pair<Value, AffineMap>> mapped;
+  auto createRow = [&](ArrayRef<Value> ins, Value out, GenericBody body) {
+    SmallVector<MappedValue> mapped;
     for (Value value : ins)
       mapped.push_back({value, rows});
     return createGeneric(TileKind::Row, {Dim::M}, {}, mapped, {{out, rows}},

@@ -15,8 +15,8 @@ using namespace mlir::relattn;
 
 static constexpr StringLiteral kAttribute = "relattn.tile";
 static constexpr StringLiteral kNames[] = {
-    "pack", "copy", "fill", "fill_panels", "row",    "bias",   "scores",
-    "mask", "max",  "exp",  "zero",        "values", "rescale"};
+    "pack", "fill", "fill_panels", "row",  "bias",   "scores",
+    "mask", "max",  "exp",         "zero", "values", "rescale"};
 
 void relattn::setTileKind(Operation *op, TileKind kind) {
   op->setDiscardableAttr(

@@ -17,8 +17,7 @@
 namespace mlir::relattn {
 
 enum class TileKind {
-  Pack,       ///< A transposition between memory and a panel.
-  Copy,       ///< A block of keys or values, widened.
+  Pack,       ///< Between memory and a panel, or a block of keys.
   Fill,       ///< A panel of one number.
   FillPanels, ///< Several of them.
   Row,        ///< One number for each query.

@@ -5,8 +5,7 @@
 //
 // Upstream's tiling, fusion and peeling, and what they leave to be done:
 // - Two SSA values for one extent keep peeling from proving that tiles are
-// full:
-//   sizes are folded to their origin first.
+//   full: sizes are folded to their origin first.
 // - A producer that is fused and kept still computes into its old destination,
 //   which costs a copy per tile: its slice is redirected to the tensor that the
 //   loop carries.
@@ -305,7 +304,7 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
                          return tiler.tileByFallingSizes(
                              op, 0, {rows}, {{Kind::Values, Kind::Zero}, {}});
                        })) ||
-        failed(forEach({Kind::Exp, Kind::Copy, Kind::Fill}, byRow)) ||
+        failed(forEach({Kind::Exp, Kind::Fill}, byRow)) ||
         failed(forEach({Kind::FillPanels}, [&](TilingInterface op) {
           return success(succeeded(tiler.tile(op, {1, 1, 0})));
         })))

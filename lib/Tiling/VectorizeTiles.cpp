@@ -7,11 +7,9 @@
 // vector.contract per register tile with its accumulators carried around the
 // loop, and three repairs:
 // - The broadcast operand of a product is read by scalars: a vector of 6
-// numbers
-//   splits in 4 + 2 and spills (1.86 times slower).
+//   numbers splits in 4 + 2 and spills (1.86 times slower).
 // - A running maximum is a comparison and a choice, which is one instruction
-// and
-//   says what happens to NaN; arith.maximumf without nnan is three.
+//   and says what happens to NaN; arith.maximumf without nnan is three.
 // - The exponential is expanded.
 //
 //===----------------------------------------------------------------------===//

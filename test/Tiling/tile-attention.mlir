@@ -6,9 +6,10 @@
 
 // Workers, blocks of keys, panels; the strip is built once, before the loops.
 // CHECK-LABEL: func @t5
-// CHECK: %[[ASCENDING:.*]] = relattn.bias_strip #relattn.t5
-// CHECK: %[[STRIP:.*]] = linalg.generic
-// CHECK:   tensor.extract %[[ASCENDING]]
+// CHECK: %[[IDS:.*]] = linalg.generic {{.*}} outs({{.*}} : tensor<?xi32>)
+// CHECK: %[[STRIP:.*]] = linalg.generic {{.*}} ins(%[[IDS]] : tensor<?xi32>) outs({{.*}} : tensor<8x?xf32>)
+// CHECK:   tensor.extract %arg2
+// CHECK-NOT: relattn.bias_strip
 // CHECK: scf.forall (%{{.*}}, %[[H:[a-z0-9]+]], %{{.*}}) in (2, 8, %{{.*}})
 // CHECK:   linalg.generic {{.*}} attrs =  {relattn.tile = "pack"}
 // CHECK:     arith.mulf

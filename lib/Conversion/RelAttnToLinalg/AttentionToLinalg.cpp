@@ -32,8 +32,6 @@ using namespace mlir;
 using namespace mlir::relattn;
 
 using BodyBuilder = function_ref<Value(OpBuilder &, Location, ValueRange)>;
-using MultiBodyBuilder =
-    function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)>;
 
 namespace {
 
@@ -87,8 +85,8 @@ private:
   /// A generic over `loops`, dimensions of the attention of which those in
   /// `reduced` are reductions. Maps are over the attention's seven dimensions.
   Value createGeneric(ArrayRef<unsigned> loops, ArrayRef<unsigned> reduced,
-                      ArrayRef<std::pair<Value, AffineMap>> ins, Value out,
-                      AffineMap outMap, BodyBuilder body) {
+                      ArrayRef<MappedValue> ins, Value out, AffineMap outMap,
+                      BodyBuilder body) {
     return createGeneric(loops, reduced, ins, ValueRange(out), outMap,
                          [&](OpBuilder &b, Location loc, ValueRange args) {
                            return SmallVector<Value>{body(b, loc, args)};
@@ -99,36 +97,12 @@ private:
   /// The same with several outputs of one map.
   SmallVector<Value> createGeneric(ArrayRef<unsigned> loops,
                                    ArrayRef<unsigned> reduced,
-                                   ArrayRef<std::pair<Value, AffineMap>> ins,
-                                   ValueRange outs, AffineMap outMap,
-                                   MultiBodyBuilder body) {
-    SmallVector<AffineExpr> position(AttentionOp::kNumDimensions);
-    SmallVector<utils::IteratorType> iterators;
-    for (auto [i, dimension] : llvm::enumerate(loops)) {
-      position[dimension] = builder.getAffineDimExpr(i);
-      iterators.push_back(llvm::is_contained(reduced, dimension)
-                              ? utils::IteratorType::reduction
-                              : utils::IteratorType::parallel);
-    }
-    auto localize = [&](AffineMap map) {
-      auto exprs = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) {
-        return position[cast<AffineDimExpr>(expr).getPosition()];
-      });
-      return AffineMap::get(loops.size(), 0, exprs, op.getContext());
-    };
-    SmallVector<Value> inputs;
-    SmallVector<AffineMap> maps;
-    for (auto [value, map] : ins) {
-      inputs.push_back(value);
-      maps.push_back(localize(map));
-    }
-    maps.append(outs.size(), localize(outMap));
-    auto generic = linalg::GenericOp::create(
-        builder, loc, outs.getTypes(), inputs, outs, maps, iterators,
-        [&](OpBuilder &b, Location loc, ValueRange args) {
-          linalg::YieldOp::create(b, loc, body(b, loc, args));
-        });
-    return generic.getResults();
+                                   ArrayRef<MappedValue> ins, ValueRange outs,
+                                   AffineMap outMap, GenericBody body) {
+    auto mapped = llvm::map_to_vector(
+        outs, [&](Value out) { return MappedValue(out, outMap); });
+    return createGenericOver(builder, loc, loops, reduced, ins, mapped, body)
+        .getResults();
   }
 
   AffineMap getMap(ArrayRef<unsigned> dimensions) {
@@ -206,7 +180,7 @@ private:
   /// scores + bias + mask, with hidden places at -inf, in place.
   Value addBiasAndMask(Value scores) {
     SmallVector<unsigned> loops = withBatch({Dim::M, Dim::N});
-    SmallVector<std::pair<Value, AffineMap>> ins;
+    SmallVector<MappedValue> ins;
     BiasSchemeAttrInterface scheme = op.getBiasSchemeAttr();
     auto dense = dyn_cast_if_present<DenseAttr>(scheme);
     Value strip = op.getBias(), zero = op.getZero();
@@ -385,7 +359,7 @@ private:
       quotient = arith::SelectOp::create(b, loc, empty, zero, quotient);
       return convertFloat(b, loc, quotient, outputType);
     };
-    std::pair<Value, AffineMap> rows(sum, getMap(withBatch({Dim::M})));
+    MappedValue rows(sum, getMap(withBatch({Dim::M})));
     if (outputType == accumulator)
       return createGeneric(loops, {}, {rows}, product, op.getOutputMap(),
                            [&](OpBuilder &b, Location loc, ValueRange args) {

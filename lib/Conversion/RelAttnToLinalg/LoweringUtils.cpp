@@ -57,63 +57,152 @@ Value relattn::extractIndex(OpBuilder &builder, Location loc, Value tensor,
                                     entry);
 }
 
+Value relattn::createSlice(OpBuilder &builder, Location loc, Value tensor,
+                           ArrayRef<OpFoldResult> offsets,
+                           ArrayRef<OpFoldResult> sizes,
+                           RankedTensorType type) {
+  SmallVector<OpFoldResult> strides(sizes.size(), builder.getIndexAttr(1));
+  return tensor::ExtractSliceOp::create(builder, loc, type, tensor, offsets,
+                                        sizes, strides);
+}
+
+Value relattn::createSlice(OpBuilder &builder, Location loc, Value tensor,
+                           ArrayRef<OpFoldResult> sizes) {
+  SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0));
+  return createSlice(builder, loc, tensor, offsets, sizes);
+}
+
+Value relattn::insertSlice(OpBuilder &builder, Location loc, Value tensor,
+                           Value whole, ArrayRef<OpFoldResult> offsets,
+                           ArrayRef<OpFoldResult> sizes) {
+  SmallVector<OpFoldResult> strides(sizes.size(), builder.getIndexAttr(1));
+  return tensor::InsertSliceOp::create(builder, loc, tensor, whole, offsets,
+                                       sizes, strides);
+}
+
+linalg::GenericOp relattn::createGenericOver(OpBuilder &builder, Location loc,
+                                             ArrayRef<unsigned> loops,
+                                             ArrayRef<unsigned> reduced,
+                                             ArrayRef<MappedValue> ins,
+                                             ArrayRef<MappedValue> outs,
+                                             GenericBody body) {
+  SmallVector<utils::IteratorType> iterators;
+  for (unsigned dimension : loops)
+    iterators.push_back(llvm::is_contained(reduced, dimension)
+                            ? utils::IteratorType::reduction
+                            : utils::IteratorType::parallel);
+  SmallVector<AffineMap> maps;
+  auto localize = [&](AffineMap map) {
+    auto exprs = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) {
+      unsigned dimension = cast<AffineDimExpr>(expr).getPosition();
+      return builder.getAffineDimExpr(llvm::find(loops, dimension) -
+                                      loops.begin());
+    });
+    maps.push_back(
+        AffineMap::get(loops.size(), 0, exprs, builder.getContext()));
+  };
+  SmallVector<Value> inputs, outputs;
+  SmallVector<Type> types;
+  for (auto [value, map] : ins) {
+    inputs.push_back(value);
+    localize(map);
+  }
+  for (auto [value, map] : outs) {
+    outputs.push_back(value);
+    types.push_back(value.getType());
+    localize(map);
+  }
+  return linalg::GenericOp::create(
+      builder, loc, types, inputs, outputs, maps, iterators,
+      [&](OpBuilder &b, Location bodyLoc, ValueRange args) {
+        linalg::YieldOp::create(b, bodyLoc, body(b, bodyLoc, args));
+      });
+}
+
+Value relattn::createBiasStrip(OpBuilder &builder, Location loc,
+                               const StripSource &source, Value init,
+                               StripOffset getOffset, StripFinish finish) {
+  auto stripType = cast<RankedTensorType>(init.getType());
+  Type element = stripType.getElementType();
+  int64_t rank = stripType.getRank();
+  MLIRContext *context = builder.getContext();
+  BiasSchemeAttrInterface scheme = source.scheme;
+  auto getOffsetHere = [&](OpBuilder &b, Location loc, int64_t placeDim) {
+    Value batch =
+        source.hasBatch ? Value(linalg::IndexOp::create(b, loc, 0)) : Value();
+    return getOffset(b, loc, batch, linalg::IndexOp::create(b, loc, placeDim));
+  };
+
+  // Buckets once for all heads: ids over what the offset depends on.
+  Value ids;
+  if (scheme && scheme.getNumBuckets()) {
+    SmallVector<OpFoldResult> sizes;
+    if (source.hasBatch)
+      sizes.push_back(tensor::getMixedSize(builder, loc, init, 0));
+    sizes.push_back(tensor::getMixedSize(builder, loc, init, rank - 1));
+    Type i32 = builder.getI32Type();
+    Value empty = tensor::EmptyOp::create(builder, loc, sizes, i32);
+    SmallVector<utils::IteratorType> loops(sizes.size(),
+                                           utils::IteratorType::parallel);
+    ids = linalg::GenericOp::create(
+              builder, loc, empty.getType(), ValueRange{}, empty,
+              AffineMap::getMultiDimIdentityMap(sizes.size(), context), loops,
+              [&](OpBuilder &b, Location loc, ValueRange) {
+                Value bucket = scheme.buildBucket(
+                    b, loc, getOffsetHere(b, loc, sizes.size() - 1));
+                Value id = arith::IndexCastOp::create(b, loc, i32, bucket);
+                linalg::YieldOp::create(b, loc, id);
+              })
+              .getResult(0);
+  }
+
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> ins;
+  if (ids) {
+    SmallVector<AffineExpr> exprs;
+    if (source.hasBatch)
+      exprs.push_back(builder.getAffineDimExpr(0));
+    exprs.push_back(builder.getAffineDimExpr(rank - 1));
+    maps.push_back(AffineMap::get(rank, 0, exprs, context));
+    ins.push_back(ids);
+  }
+  maps.push_back(AffineMap::getMultiDimIdentityMap(rank, context));
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      builder, loc, stripType, ins, init, maps, loops,
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Value head = source.hasHeads
+                         ? Value(linalg::IndexOp::create(b, loc, rank - 2))
+                         : Value();
+        Value offset;
+        if (!ids || finish)
+          offset = getOffsetHere(b, loc, rank - 1);
+        Value value;
+        if (ids) {
+          Value bucket =
+              arith::IndexCastOp::create(b, loc, b.getIndexType(), args[0]);
+          value = detail::buildTableRead(b, loc, source.bias, bucket, head);
+        } else if (scheme) {
+          value =
+              scheme.buildBias(b, loc, source.bias, source.zero, head, offset);
+        } else {
+          value = createFloatConstant(b, loc, element, 0.0);
+        }
+        value = convertFloat(b, loc, value, element);
+        linalg::YieldOp::create(b, loc,
+                                finish ? finish(b, loc, value, offset) : value);
+      });
+  return generic.getResult(0);
+}
+
 Value relattn::createBiasStrip(OpBuilder &builder, Location loc,
                                BiasSchemeAttrInterface scheme, Value bias,
                                Value zero, Value init) {
-  auto stripType = cast<RankedTensorType>(init.getType());
-  int64_t rank = stripType.getRank();
-  MLIRContext *context = builder.getContext();
-  auto getOffset = [&](OpBuilder &b, Location loc, unsigned dimension) {
-    Value place = linalg::IndexOp::create(b, loc, dimension);
-    return arith::SubIOp::create(b, loc, place, zero);
-  };
-  SmallVector<utils::IteratorType> iterators(rank,
-                                             utils::IteratorType::parallel);
-
-  // A function of the offset without buckets: one pass.
-  if (!scheme.getNumBuckets()) {
-    auto generic = linalg::GenericOp::create(
-        builder, loc, stripType, ValueRange{}, init,
-        AffineMap::getMultiDimIdentityMap(rank, context), iterators,
-        [&](OpBuilder &b, Location loc, ValueRange) {
-          Value head =
-              rank == 2 ? Value(linalg::IndexOp::create(b, loc, 0)) : Value();
-          Value value = scheme.buildBias(b, loc, bias, /*zero=*/Value(), head,
-                                         getOffset(b, loc, rank - 1));
-          value = convertFloat(b, loc, value, stripType.getElementType());
-          linalg::YieldOp::create(b, loc, value);
-        });
-    return generic.getResult(0);
-  }
-
-  OpFoldResult length = tensor::getMixedSize(builder, loc, init, rank - 1);
-  Type i32 = builder.getI32Type();
-  Value noIds = tensor::EmptyOp::create(builder, loc, length, i32);
-  Value ids = linalg::GenericOp::create(
-                  builder, loc, noIds.getType(), ValueRange{}, noIds,
-                  AffineMap::getMultiDimIdentityMap(1, context),
-                  utils::IteratorType::parallel,
-                  [&](OpBuilder &b, Location loc, ValueRange) {
-                    Value bucket =
-                        scheme.buildBucket(b, loc, getOffset(b, loc, 0));
-                    Value id = arith::IndexCastOp::create(b, loc, i32, bucket);
-                    linalg::YieldOp::create(b, loc, id);
-                  })
-                  .getResult(0);
-  AffineMap lastOnly =
-      AffineMap::get(rank, 0, builder.getAffineDimExpr(rank - 1));
-  auto generic = linalg::GenericOp::create(
-      builder, loc, stripType, ids, init,
-      ArrayRef<AffineMap>{lastOnly,
-                          AffineMap::getMultiDimIdentityMap(rank, context)},
-      iterators, [&](OpBuilder &b, Location loc, ValueRange args) {
-        Value bucket =
-            arith::IndexCastOp::create(b, loc, b.getIndexType(), args[0]);
-        Value head =
-            rank == 2 ? Value(linalg::IndexOp::create(b, loc, 0)) : Value();
-        Value value = detail::buildTableRead(b, loc, bias, bucket, head);
-        value = convertFloat(b, loc, value, stripType.getElementType());
-        linalg::YieldOp::create(b, loc, value);
-      });
-  return generic.getResult(0);
+  StripSource source{scheme, bias, /*zero=*/Value()};
+  source.hasHeads = cast<RankedTensorType>(init.getType()).getRank() == 2;
+  return createBiasStrip(builder, loc, source, init,
+                         [&](OpBuilder &b, Location loc, Value, Value place) {
+                           return Value(
+                               arith::SubIOp::create(b, loc, place, zero));
+                         });
 }

@@ -1,0 +1,275 @@
+//===- AttentionPanels.cpp - Panels of queries ----------------------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What happens to one panel: packing of its queries, a step over a block of
+// keys, its results. Panels are [D, lanes]; lanes beyond the last query are 0.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Conversion/RelAttnToLinalg/LoweringUtils.h"
+#include "AttentionTiler.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::relattn;
+
+/// scale * query of the block, transposed to [panels, D, lanes]; the lanes
+/// beyond the last query are 0.
+Value AttentionTiler::createQueryPanels() {
+  Value panels = createScratch({sizes.panels, depth, sizes.lanes}, accumulator);
+  double scale = op.getScale().convertToDouble();
+  auto loop = scf::ForOp::create(
+      b, loc, zero, numPanels, one, ValueRange(panels),
+      [&](OpBuilder &, Location, Value panel, ValueRange args) {
+        Value start = mul(panel, lanes);
+        Value queries = min(sub(blockQueries, start), lanes);
+        Value tile = getPanel(args[0], panel);
+        auto fill = linalg::FillOp::create(
+            b, loc, createFloatConstant(b, loc, accumulator, 0.0), tile);
+        setTileKind(fill, TileKind::Fill);
+        SmallVector<unsigned> order;
+        Value query = extract(op.getQuery(), op.getQueryMap(),
+                              {{Dim::M, {add(firstQuery, start), queries}},
+                               {Dim::D, {zero, b.getIndexAttr(depth)}}},
+                              order);
+        SmallVector<OpFoldResult> offsets(2, b.getIndexAttr(0)),
+            extents = {b.getIndexAttr(depth), queries};
+        Value out = createSlice(b, loc, fill.getResult(0), extents);
+        AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
+        bool isTransposed = order[0] == Dim::M;
+        AffineMap read = isTransposed
+                             ? AffineMap::get(2, 0, {d1, d0}, b.getContext())
+                             : b.getMultiDimIdentityMap(2);
+        auto pack = createGeneric(
+            TileKind::Pack, query, out, {read, b.getMultiDimIdentityMap(2)}, 2,
+            [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
+              Value value =
+                  convertFloat(inner, bodyLoc, values[0], accumulator);
+              if (scale == 1.0)
+                return value;
+              Value factor =
+                  createFloatConstant(inner, bodyLoc, accumulator, scale);
+              return Value(
+                  arith::MulFOp::create(inner, bodyLoc, value, factor));
+            });
+        Value packed = insertSlice(b, loc, pack.getResult(0), fill.getResult(0),
+                                   offsets, extents);
+        scf::YieldOp::create(b, loc, insertPanel(packed, panel, args[0]));
+      });
+  return loop.getResult(0);
+}
+
+/// Keys or values of the current block, in the accumulator type.
+Value AttentionTiler::getBlock(Value tensor, AffineMap map, unsigned column,
+                               Value scratch,
+                               SmallVectorImpl<unsigned> &order) {
+  int64_t columns = column == Dim::D ? depth : width;
+  Value block = extract(tensor, map,
+                        {{Dim::N, {firstKey, blockKeys}},
+                         {column, {zero, b.getIndexAttr(columns)}}},
+                        order);
+  if (!scratch)
+    return block;
+  // Narrow types widen once for all panels; columns become contiguous.
+  bool isTransposed = order[0] != Dim::N;
+  SmallVector<OpFoldResult> extents = {blockKeys, b.getIndexAttr(columns)};
+  Value out = createSlice(b, loc, scratch, extents);
+  AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
+  AffineMap read = isTransposed ? AffineMap::get(2, 0, {d1, d0}, b.getContext())
+                                : b.getMultiDimIdentityMap(2);
+  order.assign({Dim::N, column});
+  return createGeneric(
+             TileKind::Pack, block, out, {read, b.getMultiDimIdentityMap(2)}, 2,
+             [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
+               return convertFloat(inner, bodyLoc, values[0], accumulator);
+             })
+      .getResult(0);
+}
+
+/// One panel of queries meets the current block of keys.
+SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
+                                                   ValueRange state) {
+  Value start = mul(panel, lanes);
+  Value query = add(firstQuery, start);
+  Value queries = min(sub(blockQueries, start), lanes);
+  Value keys = blockKeys;
+  BandAttr band = op.getBandAttr();
+  if (band && band.getHi() && op.getStaticSize(Dim::N) != 1) {
+    // The last key that the panel's last query sees.
+    Value end = add(add(query, queries), number(*band.getHi()));
+    if (queryOffset)
+      end = add(end, queryOffset);
+    keys = max(zero, min(blockKeys, sub(end, firstKey)));
+  }
+  auto firstKeys = [&](Value block, ArrayRef<unsigned> order) -> Value {
+    if (keys == blockKeys)
+      return block;
+    SmallVector<OpFoldResult> extents;
+    auto type = cast<RankedTensorType>(block.getType());
+    for (auto [dim, dimension] : llvm::enumerate(order))
+      extents.push_back(dimension == Dim::N
+                            ? OpFoldResult(keys)
+                            : b.getIndexAttr(type.getDimSize(dim)));
+    return createSlice(b, loc, block, extents);
+  };
+  Value stripRow, place;
+  if (strip) {
+    place = sub(add(sub(numKeys, one), query), firstKey);
+    auto type = cast<RankedTensorType>(strip.getType());
+    SmallVector<OpFoldResult> offsets;
+    if (stripHasBatch)
+      offsets.push_back(getAsOpFoldResult(entry.lookup(Dim::B)));
+    if (stripHasHead) {
+      auto find = [&](unsigned dimension) {
+        Value value = entry.lookup(dimension);
+        return value ? value : zero;
+      };
+      offsets.push_back(getAsOpFoldResult(
+          add(mul(find(Dim::G), getSize(Dim::R)), find(Dim::R))));
+    }
+    SmallVector<OpFoldResult> extents(offsets.size(), b.getIndexAttr(1));
+    offsets.push_back(b.getIndexAttr(0));
+    extents.push_back(tensor::getMixedSize(b, loc, strip, type.getRank() - 1));
+    stripRow = createSlice(
+        b, loc, strip, offsets, extents,
+        RankedTensorType::get({type.getShape().back()}, accumulator));
+  }
+  // Dense bias and mask: of the queries and keys that exist.
+  auto getScoresTile = [&](Value tensor, AffineMap map,
+                           AffineMapAttr &onlineMap) -> Value {
+    SmallVector<unsigned> order;
+    Value tile = extract(
+        tensor, map, {{Dim::M, {query, queries}}, {Dim::N, {firstKey, keys}}},
+        order);
+    onlineMap = AffineMapAttr::get(getOnlineMap(order));
+    return tile;
+  };
+  Value bias, mask;
+  AffineMapAttr biasMap, maskMap;
+  if (auto dense = dyn_cast_if_present<DenseAttr>(op.getBiasSchemeAttr()))
+    bias = getScoresTile(op.getBias(), dense.getMap(), biasMap);
+  if (op.getMask())
+    mask = getScoresTile(op.getMask(), *op.getMaskMap(), maskMap);
+
+  SmallVector<AffineMap> maps = {
+      getOnlineMap({Dim::D, Dim::M}), getOnlineMap(keyOrder),
+      getOnlineMap(valueOrder), getOnlineMap({Dim::E, Dim::M})};
+  auto step = OnlineAttentionOp::create(
+      b, loc, getPanel(queryPanels, panel), firstKeys(keyBlock, keyOrder),
+      firstKeys(valueBlock, valueOrder), getPanel(state[0], panel),
+      getPanel(state[1], panel), getPanel(state[2], panel), stripRow, place,
+      bias, mask, b.getAffineMapArrayAttr(maps), biasMap, maskMap,
+      b.getI64IntegerAttr(sizes.keys));
+  SmallVector<Value> results;
+  for (auto [result, whole] : llvm::zip(step.getResults(), state))
+    results.push_back(insertPanel(result, panel, whole));
+  return results;
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+/// out / sum, 0 for a query that has seen nothing, back in the output's layout.
+Value AttentionTiler::createOutput(Value out, ValueRange state) {
+  SmallVector<unsigned> order;
+  for (AffineExpr expr : op.getOutputMap().getResults()) {
+    unsigned dimension = cast<AffineDimExpr>(expr).getPosition();
+    if (dimension == Dim::M || dimension == Dim::E)
+      order.push_back(dimension);
+  }
+  bool isTransposed = order[0] == Dim::M;
+  auto loop = scf::ForOp::create(
+      b, loc, zero, numPanels, one, ValueRange(out),
+      [&](OpBuilder &, Location, Value panel, ValueRange args) {
+        Value start = mul(panel, lanes);
+        Value queries = min(sub(blockQueries, start), lanes);
+        Value sum = getPanel(state[2], panel);
+        Value tile = getPanel(state[0], panel);
+        AffineMap row = b.getMultiDimIdentityMap(1);
+        auto inverse = createGeneric(
+            TileKind::Row, sum,
+            tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{sizes.lanes},
+                                    accumulator),
+            {row, row}, 1,
+            [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
+              Value nothing =
+                  createFloatConstant(inner, bodyLoc, accumulator, 0.0);
+              Value whole =
+                  createFloatConstant(inner, bodyLoc, accumulator, 1.0);
+              Value quotient =
+                  arith::DivFOp::create(inner, bodyLoc, whole, values[0]);
+              Value isEmpty = arith::CmpFOp::create(inner, bodyLoc,
+                                                    arith::CmpFPredicate::OEQ,
+                                                    values[0], nothing);
+              return Value(arith::SelectOp::create(inner, bodyLoc, isEmpty,
+                                                   nothing, quotient));
+            });
+        SmallVector<OpFoldResult> offsets, extents;
+        for (unsigned dimension : order) {
+          extents.push_back(dimension == Dim::M ? OpFoldResult(queries)
+                                                : b.getIndexAttr(width));
+          offsets.push_back(dimension == Dim::M ? getAsOpFoldResult(start)
+                                                : b.getIndexAttr(0));
+        }
+        Value part =
+            createSlice(b, loc, tile, {b.getIndexAttr(width), queries});
+        Value factors = createSlice(b, loc, inverse.getResult(0), {queries});
+        Value target = createSlice(b, loc, args[0], offsets, extents);
+        AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
+        MLIRContext *context = b.getContext();
+        AffineMap read = isTransposed ? AffineMap::get(2, 0, {d1, d0}, context)
+                                      : b.getMultiDimIdentityMap(2);
+        AffineMap rows =
+            AffineMap::get(2, 0, {isTransposed ? d0 : d1}, context);
+        auto unpack = createGeneric(
+            TileKind::Pack, {part, factors}, target,
+            {read, rows, b.getMultiDimIdentityMap(2)}, 2,
+            [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
+              Value value =
+                  arith::MulFOp::create(inner, bodyLoc, values[0], values[1]);
+              return convertFloat(inner, bodyLoc, value,
+                                  getElementTypeOrSelf(out));
+            });
+        scf::YieldOp::create(b, loc,
+                             insertSlice(b, loc, unpack.getResult(0), args[0],
+                                         offsets, extents));
+      });
+  return loop.getResult(0);
+}
+
+/// max + log(sum): -inf for a query that has seen nothing. One logarithm for
+/// each query that exists: a loop, not a vector that would have to be masked.
+Value AttentionTiler::createLse(Value out, ValueRange state) {
+  auto loop = scf::ForOp::create(
+      b, loc, zero, numPanels, one, ValueRange(out),
+      [&](OpBuilder &, Location, Value panel, ValueRange args) {
+        Value start = mul(panel, lanes);
+        Value queries = min(sub(blockQueries, start), lanes);
+        SmallVector<OpFoldResult> offset = {start}, extent = {queries};
+        auto getPart = [&](Value rows) {
+          return createSlice(b, loc, getPanel(rows, panel), extent);
+        };
+        Value target = createSlice(b, loc, args[0], offset, extent);
+        AffineMap row = b.getMultiDimIdentityMap(1);
+        auto lse = linalg::GenericOp::create(
+            b, loc, target.getType(),
+            ValueRange{getPart(state[1]), getPart(state[2])}, target,
+            ArrayRef<AffineMap>{row, row, row}, utils::IteratorType::parallel,
+            [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
+              Value logarithm = math::LogOp::create(inner, bodyLoc, values[1]);
+              Value sum =
+                  arith::AddFOp::create(inner, bodyLoc, values[0], logarithm);
+              linalg::YieldOp::create(inner, bodyLoc, sum);
+            });
+        scf::YieldOp::create(
+            b, loc,
+            insertSlice(b, loc, lse.getResult(0), args[0], offset, extent));
+      });
+  return loop.getResult(0);
+}

@@ -1,0 +1,124 @@
+//===- AttentionTiler.h - Tiling one attention ------------------*- C++ -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The steps of relattn-tile-attention: slices of the op's tensors
+// (AttentionSlices.cpp), the strip (AttentionStrip.cpp), packing, steps and
+// unpacking of panels (AttentionPanels.cpp), the loops (TileAttention.cpp).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_LIB_TILING_ATTENTIONTILER_H
+#define RELATTN_LIB_TILING_ATTENTIONTILER_H
+
+#include "TileKind.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/PatternMatch.h"
+#include "relattn/IR/RelAttn.h"
+
+namespace mlir::relattn {
+
+struct TileSizes {
+  int64_t lanes, panels, keys;
+};
+
+class AttentionTiler {
+public:
+  AttentionTiler(AttentionOp op, RewriterBase &builder, TileSizes sizes)
+      : op(op), b(builder), loc(op.getLoc()), sizes(sizes),
+        accumulator(op.getAccumulatorType()),
+        inputType(getElementTypeOrSelf(op.getQuery())),
+        depth(op.getStaticSize(Dim::D)), width(op.getStaticSize(Dim::E)) {}
+
+  SmallVector<Value> tile();
+
+private:
+  using Dim = AttentionOp::Dimension;
+  using Online = OnlineAttentionOp;
+
+  // Index arithmetic.
+  Value number(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  template <typename Op> Value compute(Value lhs, Value rhs) {
+    return b.createOrFold<Op>(loc, lhs, rhs);
+  }
+  Value add(Value lhs, Value rhs) { return compute<arith::AddIOp>(lhs, rhs); }
+  Value sub(Value lhs, Value rhs) { return compute<arith::SubIOp>(lhs, rhs); }
+  Value mul(Value lhs, Value rhs) { return compute<arith::MulIOp>(lhs, rhs); }
+  Value min(Value lhs, Value rhs) { return compute<arith::MinSIOp>(lhs, rhs); }
+  Value max(Value lhs, Value rhs) { return compute<arith::MaxSIOp>(lhs, rhs); }
+  Value ceilDiv(Value lhs, Value rhs) {
+    return compute<arith::CeilDivSIOp>(lhs, rhs);
+  }
+
+  Value getSize(unsigned dimension);
+  /// A part of one of the op's tensors: `kept` dimensions from `offset`, of
+  /// `size`; of the others the current entry.
+  struct Range {
+    Value offset;
+    OpFoldResult size;
+  };
+  using Ranges = llvm::SmallDenseMap<unsigned, Range>;
+  void getSlice(AffineMap map, const Ranges &kept,
+                SmallVectorImpl<OpFoldResult> &offsets,
+                SmallVectorImpl<OpFoldResult> &extents,
+                SmallVectorImpl<unsigned> &order);
+  Value extract(Value tensor, AffineMap map, const Ranges &kept,
+                SmallVectorImpl<unsigned> &order);
+  bool mayKeepUnit(ArrayRef<int64_t> shape);
+  SmallVector<ReassociationIndices> getGroups(AffineMap map,
+                                              const Ranges &kept);
+  void insert(Value part, Value whole, AffineMap map, const Ranges &kept,
+              scf::ForallOp worker);
+
+  // Tensors of the whole op, before the loops.
+  void createStrip();
+  // Inside of the loop over workers.
+  Value createQueryPanels();
+  Value getBlock(Value tensor, AffineMap map, unsigned column, Value scratch,
+                 SmallVectorImpl<unsigned> &order);
+  SmallVector<Value> createPanelStep(Value panel, ValueRange state);
+  Value createOutput(Value out, ValueRange state);
+  Value createLse(Value out, ValueRange state);
+  Value createScratch(ArrayRef<int64_t> shape, Type type) {
+    return bufferization::AllocTensorOp::create(
+        b, loc, RankedTensorType::get(shape, type), ValueRange());
+  }
+  Value createFilled(ArrayRef<int64_t> shape, double value, TileKind kind);
+  linalg::GenericOp
+  createGeneric(TileKind kind, ValueRange ins, Value out,
+                ArrayRef<AffineMap> maps, unsigned loops,
+                function_ref<Value(OpBuilder &, Location, ValueRange)> body);
+  Value getPanel(Value panels, Value panel);
+  Value insertPanel(Value tensor, Value panel, Value panels);
+  AffineMap getOnlineMap(ArrayRef<unsigned> order);
+
+  AttentionOp op;
+  RewriterBase &b;
+  Location loc;
+  TileSizes sizes;
+  FloatType accumulator;
+  Type inputType;
+  int64_t depth, width;
+
+  Value zero, one, lanes, numQueries, numKeys, queryOffset;
+  /// The strip, read backwards, and the indices of its rows that b and h are.
+  Value strip;
+  bool stripHasBatch = false, stripHasHead = false;
+  /// The current entry of b, g, r.
+  llvm::SmallDenseMap<unsigned, Value> entry;
+  /// The current block: its first query and number of queries; its first key
+  /// and number of keys.
+  Value firstQuery, blockQueries, firstKey, blockKeys;
+  Value numPanels, queryPanels, keyBlock, valueBlock;
+  SmallVector<unsigned> keyOrder, valueOrder;
+};
+
+} // namespace mlir::relattn
+
+#endif // RELATTN_LIB_TILING_ATTENTIONTILER_H
