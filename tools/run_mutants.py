@@ -24,6 +24,7 @@ UNIFORM = "lib/Transforms/UniformScalar.cpp"
 SOFTMAX, MATCH = "lib/Raising/SoftmaxMatch.cpp", "lib/Raising/AttentionMatch.cpp"
 SCORES, TERMS = "lib/Raising/AttentionScores.cpp", "lib/Raising/AttentionTerms.cpp"
 USERS, BIAS, EXPR = "lib/Raising/AttentionUsers.cpp", "lib/Raising/OffsetBias.cpp", "lib/Raising/Expr.cpp"
+IDS = "lib/Raising/ConstantIds.cpp"
 
 #: (guard, file, text, what stands there instead)
 MUTANTS = [
@@ -84,7 +85,7 @@ MUTANTS = [
     ("raise: hidden by -inf", SCORES, "if (std::isinf(*hidden) && *hidden < 0) {", "if (*hidden < 0) {"),
     ("raise: finite masks stay numbers", TERMS, "if (std::isinf(hiding->first))", "if (true)"),
     ("raise: every row keeps a key", TERMS, "if (isBand && everyRowSeesAKey(match))", "if (isBand)"),
-    ("raise: no other mask", TERMS, "if (match.booleanMask || match.keyLengths || match.denseBias)\n    return;", ""),
+    ("raise: no other mask", TERMS, "if (match.booleanMask || match.keyLengths)\n    return;", ""),
     ("raise: one interval of offsets", TERMS, "if (visible != 1)", "if (visible == 0)"),
     ("raise: what hides", TERMS, "if (predicate != (isTrue ? visible : hidden))", "if (false)"),
     ("raise: heads in their order", TERMS, "if (!isShared && !(term->operands[rank - 3]->linear == head))", "if (false)"),
@@ -92,9 +93,9 @@ MUTANTS = [
     ("raise: log-sum-exp before the values", USERS, "if (!canComeAfterRoot(match, inBlock)) {", "if (false) {"),
     ("raise: log-sum-exp of these scores", USERS, "if (context.substitute(own, values) != scores)\n    return false;", ""),
     ("raise: function of the offset", BIAS, "isOffset = false;\n      return;", "return;"),
-    ("raise: constant ids along diagonals", BIAS, "else if (diagonal != value)\n        return nullptr;", ""),
-    ("raise: one-hot in the table", BIAS, "if (!isInside(id, offset, low, high, node->predicate))\n      return;", ""),
-    ("raise: assertions that hold", BIAS, "bias.isInBounds = isInside(row, offset, low, high, rows);", "bias.isInBounds = true;"),
+    ("raise: constant ids along diagonals", IDS, "else if (diagonal != value)\n        return nullptr;", ""),
+    ("raise: one-hot in the table", BIAS, "if (!isInside(id, offset, range.low, range.high, node->predicate))\n      return;", ""),
+    ("raise: assertions that hold", BIAS, "bias.isInBounds = isInside(row, offset, range.low, range.high, *bias.rows);", "bias.isInBounds = true;"),
     ("raise: positions that wrap", EXPR, "return llvm::isIntN(width, low) && llvm::isIntN(width, high);", "return true;"),
     ("raise: lengths that may wrap", EXPR, "if (!size || *size > kMaxOffset)\n      return false;", "if (!size)\n      continue;"),
 ]

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionMatcher.h"
+#include "OffsetScheme.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -47,21 +48,17 @@ std::optional<BandAttr> Matcher::matchBand(AttentionMatch &match,
   Linear symbols;
   llvm::DenseMap<const Expr *, const Expr *> replacements;
   unsigned offset = context.addVariable(std::nullopt);
-  llvm::SetVector<const Expr *> nodes;
-  nodes.insert(condition);
   bool isBand = true, isFirst = true;
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const Expr *node = nodes[i];
-    nodes.insert(node->operands.begin(), node->operands.end());
+  forEachNode(condition, [&](const Expr *node) {
     if (node->kind == Expr::Kind::Element)
-      return std::nullopt;
+      isBand = false;
     if (node->kind != Expr::Kind::Index)
-      continue;
+      return;
     const Linear &linear = node->linear;
     int64_t a = linear.coefficient(n);
     int64_t b = m ? linear.coefficient(*m) : -a;
     if (a == 0 && b == 0 && linear.isConstant())
-      continue;
+      return;
     if (a != -b || (a != 1 && a != -1))
       isBand = false;
     Linear rest = linear.plus(Linear::var(n), -a);
@@ -77,7 +74,7 @@ std::optional<BandAttr> Matcher::matchBand(AttentionMatch &match,
     Linear value = Linear().plus(Linear::var(offset), a);
     value.constant = rest.constant;
     replacements[node] = context.getIndex(value, {});
-  }
+  });
   if (!isBand || isFirst)
     return std::nullopt;
   for (auto [var, coefficient] : symbols.terms)
@@ -301,7 +298,7 @@ bool Matcher::addTerm(AttentionMatch &match, const Expr *term,
 /// caller vouches for.
 void Matcher::addFiniteBands(AttentionMatch &match,
                              SmallVectorImpl<const Expr *> &rest) {
-  if (match.booleanMask || match.keyLengths || match.denseBias)
+  if (match.booleanMask || match.keyLengths)
     return;
   auto saved = std::make_tuple(match.band, match.queryOffset, hasQueryOffset);
   bool isBand = llvm::all_of(rest, [&](const Expr *term) {

@@ -44,9 +44,6 @@ std::optional<OffsetBias> analyzeOffsetBias(ExprContext &context,
                                             std::optional<unsigned> query,
                                             unsigned key, Mismatch &refusal);
 
-/// The scheme of -offset, or null.
-BiasSchemeAttrInterface reverseScheme(BiasSchemeAttrInterface scheme);
-
 } // namespace mlir::relattn
 
 #endif // RELATTN_LIB_RAISING_OFFSETBIAS_H

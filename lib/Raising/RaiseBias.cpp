@@ -179,6 +179,32 @@ void RaiseBias::classify(Operation *op) {
   }
 }
 
+/// The two of `variables` that one index subtracts from each other, or that
+/// constant ids are read at; in their order.
+static std::optional<std::pair<unsigned, unsigned>>
+findPositions(const Expr *expr, ArrayRef<unsigned> variables) {
+  std::optional<std::pair<unsigned, unsigned>> positions;
+  forEachNode(expr, [&](const Expr *node) {
+    bool isIndex = node->kind == Expr::Kind::Index;
+    bool isIds = node->kind == Expr::Kind::Element && node->tensor &&
+                 isa<IntegerType>(node->type);
+    if (positions || (!isIndex && !isIds))
+      return;
+    Variables used = getVariables(node);
+    SmallVector<unsigned> own;
+    int64_t sum = 0;
+    for (unsigned var : variables) {
+      if (!used.contains(var))
+        continue;
+      own.push_back(var);
+      sum += isIndex ? node->linear.coefficient(var) : 0;
+    }
+    if (own.size() == 2 && sum == 0)
+      positions = {own[0], own[1]};
+  });
+  return positions;
+}
+
 std::optional<BiasValue> RaiseBias::match(ExprContext &context, Value value,
                                           Mismatch &refusal) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -205,36 +231,8 @@ std::optional<BiasValue> RaiseBias::match(ExprContext &context, Value value,
   // A read of something, not the value itself.
   if (expr->kind == Expr::Kind::Element && expr->tensor == value)
     return std::nullopt;
-  // The positions: two dimensions that are subtracted.
-  llvm::SetVector<const Expr *> nodes;
-  nodes.insert(expr);
-  std::optional<std::pair<unsigned, unsigned>> positions;
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const Expr *node = nodes[i];
-    nodes.insert(node->operands.begin(), node->operands.end());
-    if (node->kind == Expr::Kind::Index) {
-      SmallVector<unsigned> own;
-      int64_t sum = 0;
-      for (auto [var, coefficient] : node->linear.terms) {
-        if (!llvm::is_contained(variables, var))
-          continue;
-        own.push_back(var);
-        sum += coefficient;
-      }
-      if (own.size() == 2 && sum == 0 && !positions)
-        positions = {std::min(own[0], own[1]), std::max(own[0], own[1])};
-    } else if (node->kind == Expr::Kind::Element && node->tensor &&
-               isa<IntegerType>(node->type) && !positions) {
-      // Ids that are a constant: one index each.
-      Variables used = getVariables(node);
-      SmallVector<unsigned> own;
-      for (unsigned var : variables)
-        if (used.contains(var))
-          own.push_back(var);
-      if (own.size() == 2)
-        positions = {own[0], own[1]};
-    }
-  }
+  std::optional<std::pair<unsigned, unsigned>> positions =
+      findPositions(expr, variables);
   if (!positions)
     return std::nullopt;
   // The last position is the key's, unless T5's buckets say otherwise.
