@@ -163,3 +163,88 @@ func.func @no_raise_with_wider_output(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6x
   } -> tensor<8x4x16xf64>
   return %out : tensor<8x4x16xf64>
 }
+
+// -----
+
+// Slopes of f64, rounded only after the product with the distance.
+// CHECK-LABEL: func @no_raise_with_wider_slopes
+// CHECK-NOT: relattn.attention
+// CHECK: return
+func.func @no_raise_with_wider_slopes(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %slopes: tensor<8xf64>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %e64 = tensor.empty() : tensor<8x4x6xf64>
+  %bias = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%slopes : tensor<8xf64>) outs(%e64 : tensor<8x4x6xf64>) {
+  ^bb0(%slope: f64, %o: f64):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %offset = arith.subi %j, %i : index
+    %integer = arith.index_cast %offset : index to i64
+    %distance = math.absi %integer : i64
+    %number = arith.sitofp %distance : i64 to f64
+    %positive = arith.mulf %number, %slope : f64
+    %r = arith.negf %positive : f64
+    linalg.yield %r : f64
+  } -> tensor<8x4x6xf64>
+  %b32 = arith.truncf %bias : tensor<8x4x6xf64> to tensor<8x4x6xf32>
+  %t = arith.addf %s, %b32 : tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%t : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %oe = tensor.empty() : tensor<8x4x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="a bias or mask cannot be an operand of attention"
+  %o = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%oz : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %o : tensor<8x4x16xf32>
+}
+
+// -----
+
+// A number that stands for a hidden score is no -inf: where a row has only such
+// numbers its weights are equal, and this one does not swallow what is added.
+// CHECK-LABEL: func @no_raise_if_hidden_by_a_number
+// CHECK-NOT: relattn.attention
+// CHECK: return
+func.func @no_raise_if_hidden_by_a_number(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %mask: tensor<4x6xi1>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant -1.0e9 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (m, n)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%s, %mask : tensor<8x4x6xf32>, tensor<4x6xi1>) outs(%empty : tensor<8x4x6xf32>) {
+  ^bb0(%x: f32, %c: i1, %o: f32):
+    // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] RaiseAttention {{.*}}Reason="something else than scale, bias and mask stands between the scores and the softmax"
+    %y = arith.select %c, %x, %low : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%t : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %oe = tensor.empty() : tensor<8x4x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %o = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%oz : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %o : tensor<8x4x16xf32>
+}
+
+// -----
+
+// The lowest number does: it stays a number that is added.
+// CHECK-LABEL: func @lowest_number_stays
+// CHECK: %[[MASK:.*]] = linalg.generic {{.*}} ins(%arg3 : tensor<4x6xi1>) outs(%{{.*}} : tensor<4x6xf32>)
+// CHECK:   arith.select
+// CHECK: relattn.attention {{.*}} bias(#relattn.dense<(m, n)>, %[[MASK]] : tensor<4x6xf32>)
+func.func @lowest_number_stays(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %mask: tensor<4x6xi1>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF7FFFFF : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (m, n)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%s, %mask : tensor<8x4x6xf32>, tensor<4x6xi1>) outs(%empty : tensor<8x4x6xf32>) {
+  ^bb0(%x: f32, %c: i1, %o: f32):
+    %y = arith.select %c, %x, %low : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%t : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %oe = tensor.empty() : tensor<8x4x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %o = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%oz : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %o : tensor<8x4x16xf32>
+}
