@@ -42,6 +42,24 @@ struct LowerTilesToLoops
     });
   }
 
+  /// Makes a worker's buffers on the stack at its start: in its loops the stack
+  /// would grow with each step.
+  void hoistFromLoops() {
+    getOperation()->walk([](scf::ForallOp workers) {
+      SmallVector<memref::AllocaOp> buffers;
+      workers->walk([&](memref::AllocaOp op) {
+        Operation *parent = op->getParentOp();
+        while (isa<scf::ForOp, scf::IfOp>(parent))
+          parent = parent->getParentOp();
+        if (op.getType().hasStaticShape() && parent == workers &&
+            op->getParentOp() != workers)
+          buffers.push_back(op);
+      });
+      for (memref::AllocaOp op : llvm::reverse(buffers))
+        op->moveBefore(&workers.getBody()->front());
+    });
+  }
+
   void runOnOperation() override {
     SmallVector<memref::CopyOp> copies;
     getOperation()->walk([&](memref::CopyOp op) { copies.push_back(op); });
@@ -71,6 +89,8 @@ struct LowerTilesToLoops
     }
     if (oneWorker)
       shareBuffers();
+    else
+      hoistFromLoops();
   }
 };
 } // namespace

@@ -39,6 +39,37 @@ func.func @worker(%m: memref<?x8xf32, strided<[?, ?]>>, %out: memref<?x8xf32>, %
   return
 }
 
+// The stack does not grow with the steps of a worker; what a thread of its own
+// has stays there.
+// CHECK-LABEL: func @steps
+// CHECK: scf.forall
+// CHECK-NEXT: memref.alloca() : memref<16xf32>
+// CHECK-NEXT: memref.alloca() : memref<8xf32>
+// CHECK-NEXT: scf.for
+// CHECK: scf.parallel
+// CHECK-NEXT: memref.alloca() : memref<4xf32>
+func.func @steps(%n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %one = arith.constant 1.0 : f32
+  scf.forall (%i) in (%n) {
+    scf.for %j = %c0 to %n step %c1 {
+      %a = memref.alloca() : memref<16xf32>
+      memref.store %one, %a[%c0] : memref<16xf32>
+      %first = arith.cmpi eq, %j, %c0 : index
+      scf.if %first {
+        %b = memref.alloca() : memref<8xf32>
+        memref.store %one, %b[%c0] : memref<8xf32>
+      }
+      scf.parallel (%k) = (%c0) to (%n) step (%c1) {
+        %c = memref.alloca() : memref<4xf32>
+        memref.store %one, %c[%c0] : memref<4xf32>
+      }
+    }
+  }
+  return
+}
+
 // Tiles are on the heap for one thread, once for all of an op's workers, and on
 // the stacks of several: a function of many layers has no frame of many tiles.
 // HEAP-LABEL: llvm.func @layer
