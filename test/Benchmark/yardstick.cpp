@@ -185,6 +185,23 @@ extern "C" int relattn_yardstick(const float *q, const float *k, const float *v,
   return 0;
 }
 
+/// Reads `count` floats, each thread its part, and sums them.
+extern "C" float relattn_read(const float *from, int64_t count, int threads) {
+  float total = 0;
+#pragma omp parallel for reduction(+ : total) num_threads(threads)
+  for (int64_t block = 0; block < count / 4096; ++block) {
+    const float *place = from + block * 4096;
+    Vector sums[8] = {};
+    for (int i = 0; i < 4096; i += 8 * kLanes)
+      for (int k = 0; k < 8; ++k)
+        sums[k] += load(place + i + k * kLanes);
+    for (int k = 0; k < 8; ++k)
+      for (int lane = 0; lane < kLanes; ++lane)
+        total += sums[k][lane];
+  }
+  return total;
+}
+
 /// GF/s of fused multiply-adds on registers, for about `seconds`.
 extern "C" double relattn_peak(int threads, double seconds) {
   constexpr int kChains = 12;
