@@ -112,6 +112,9 @@ LogicalResult OnlineAttentionOp::verify() {
            << *getMaxKeys();
   if (bool(getStrip()) != bool(getPlace()))
     return emitOpError("[C4] a strip comes with its place");
+  if (getAscending() && !getStrip())
+    return emitOpError("[C4] ascending says how a strip is read, and there is "
+                       "none");
   if (Value strip = getStrip()) {
     auto type = cast<RankedTensorType>(strip.getType());
     if (type.getRank() != 1 || type.getElementType() != accumulator)

@@ -32,12 +32,14 @@
 #include "relattn/Tiling/CPUTarget.h"
 #include "relattn/Tiling/Passes.h"
 #include "relattn/Transforms/Passes.h"
+#include "llvm/Support/Threading.h"
 
 using namespace mlir;
 using namespace mlir::relattn;
 
 /// Attention to linalg on tiles, and these to vectors.
-static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes) {
+static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
+                     int64_t workers) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   auto simplify = [&]() {
     function.addPass(createCanonicalizerPass());
@@ -48,10 +50,12 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes) {
   tiling.lanes = sizes.lanes;
   tiling.panels = sizes.panels;
   tiling.keys = sizes.keys;
+  tiling.workers = workers;
   function.addPass(createTileAttention(tiling));
   function.addPass(createDecomposeAttention());
   TileRegistersOptions rows;
   rows.rows = sizes.rows;
+  rows.vectorBits = sizes.vectorBits;
   function.addPass(createTileRegisters(rows));
   simplify();
   TileRegistersOptions reduction;
@@ -163,7 +167,12 @@ void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
         CPUTarget::get(options.targetCPU, options.targetFeatures);
     if (!target)
       llvm::consumeError(target.takeError());
-    addTiles(pm, (target ? *target : CPUTarget{}).getTileSizes());
+    int64_t workers = options.workers;
+    if (workers == 0)
+      workers = options.threads == CPUThreads::OpenMP
+                    ? llvm::hardware_concurrency().compute_thread_count()
+                    : 1;
+    addTiles(pm, (target ? *target : CPUTarget{}).getTileSizes(), workers);
   }
   // Tiles that somebody else made.
   pm.addNestedPass<func::FuncOp>(createDecomposeAttention());

@@ -75,7 +75,7 @@ Value AttentionTiler::getBlock(Value tensor, AffineMap map, unsigned column,
                         order);
   if (!scratch)
     return block;
-  // Narrow types widen once for all panels; columns become contiguous.
+  // Once for all panels; columns become contiguous.
   bool isTransposed = order[0] != Dim::N;
   SmallVector<OpFoldResult> extents = {blockKeys, b.getIndexAttr(columns)};
   Value out = createSlice(b, loc, scratch, extents);
@@ -119,7 +119,8 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
   };
   Value stripRow, place;
   if (strip) {
-    place = sub(add(sub(numKeys, one), query), firstKey);
+    place = isRow() ? add(sub(sub(numQueries, one), query), firstKey)
+                    : add(sub(sub(numKeys, one), firstKey), query);
     auto type = cast<RankedTensorType>(strip.getType());
     SmallVector<OpFoldResult> offsets;
     if (stripHasBatch)
@@ -164,7 +165,7 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
       firstKeys(valueBlock, valueOrder), getPanel(state[0], panel),
       getPanel(state[1], panel), getPanel(state[2], panel), stripRow, place,
       bias, mask, b.getAffineMapArrayAttr(maps), biasMap, maskMap,
-      b.getI64IntegerAttr(sizes.keys));
+      b.getI64IntegerAttr(sizes.keys), /*ascending=*/strip && isRow());
   SmallVector<Value> results;
   for (auto [result, whole] : llvm::zip(step.getResults(), state))
     results.push_back(insertPanel(result, panel, whole));

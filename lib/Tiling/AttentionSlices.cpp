@@ -43,9 +43,12 @@ void AttentionTiler::getSlice(AffineMap map, const Ranges &kept,
     offsets.push_back(getAsOpFoldResult(range->second.offset));
     // Of one query or key every part is all of it. Upstream infers another type
     // for a slice that drops unit dimensions once it finds that it keeps one.
+    OpFoldResult size = range->second.size;
+    if (auto value = dyn_cast<Value>(size))
+      size = getAsOpFoldResult(value);
     extents.push_back(op.getStaticSize(dimension) == 1
                           ? OpFoldResult(b.getIndexAttr(1))
-                          : range->second.size);
+                          : size);
     order.push_back(dimension);
   }
 }

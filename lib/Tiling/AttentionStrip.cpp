@@ -3,8 +3,8 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Spread once for all tiles, read backwards, so that a row of queries is one
-// load.
+// Spread once for all tiles. Read backwards, so that the queries of a panel are
+// one load; for rows forwards, so that keys are.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,7 +18,8 @@ using namespace mlir::relattn;
 
 /// strip[(b,) (h,) x] is the bias of offset (N - 1) - x - query_offset, and
 /// -inf outside of the band: read at x = (N - 1) + i - j. The last lanes of the
-/// last panel may be beyond the queries; what they read is never used.
+/// last panel may be beyond the queries; what they read is never used. For rows
+/// it is that of x - (M - 1) - query_offset, read at x = (M - 1) + j - i.
 void AttentionTiler::createStrip() {
   BiasSchemeAttrInterface scheme = op.getBiasSchemeAttr();
   BandAttr band = op.getBandAttr();
@@ -41,11 +42,13 @@ void AttentionTiler::createStrip() {
     shape.push_back(getAsOpFoldResult(mul(getSize(Dim::G), getSize(Dim::R))));
   shape.push_back(getAsOpFoldResult(add(add(numQueries, numKeys), lanes)));
   Value init = tensor::EmptyOp::create(b, loc, shape, accumulator);
-  Value last = sub(numKeys, one);
+  Value last = sub(isRow() ? numQueries : numKeys, one);
   strip = createBiasStrip(
       b, loc, source, init,
       [&](OpBuilder &inner, Location bodyLoc, Value batch, Value place) {
-        Value offset = arith::SubIOp::create(inner, bodyLoc, last, place);
+        Value offset = isRow()
+                           ? arith::SubIOp::create(inner, bodyLoc, place, last)
+                           : arith::SubIOp::create(inner, bodyLoc, last, place);
         if (!offsets)
           return offset;
         Value own =

@@ -5,7 +5,8 @@
 //
 // The steps of relattn-tile-attention: slices of the op's tensors
 // (AttentionSlices.cpp), the strip (AttentionStrip.cpp), packing, steps and
-// unpacking of panels (AttentionPanels.cpp), the loops (TileAttention.cpp).
+// unpacking of panels (AttentionPanels.cpp), the loops (TileAttention.cpp), and
+// those over parts of the keys (AttentionParts.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +25,8 @@ namespace mlir::relattn {
 
 struct TileSizes {
   int64_t lanes, panels, keys;
+  /// Threads that want work: more than there is splits the keys.
+  int64_t workers;
 };
 
 class AttentionTiler {
@@ -32,12 +35,16 @@ public:
       : op(op), b(builder), loc(op.getLoc()), sizes(sizes),
         accumulator(op.getAccumulatorType()),
         inputType(getElementTypeOrSelf(op.getQuery())),
-        depth(op.getStaticSize(Dim::D)), width(op.getStaticSize(Dim::E)) {}
+        depth(op.getStaticSize(Dim::D)), width(op.getStaticSize(Dim::E)),
+        batch(op.getBatchDimensions()) {}
 
   SmallVector<Value> tile();
 
 private:
   using Dim = AttentionOp::Dimension;
+
+  /// Panels of one query each, read along the keys.
+  bool isRow() const { return sizes.lanes == 1; }
   using Online = OnlineAttentionOp;
 
   // Index arithmetic.
@@ -78,8 +85,17 @@ private:
 
   // Tensors of the whole op, before the loops.
   void createStrip();
+  // The loops.
+  void enter(ValueRange ivs);
+  std::pair<Value, Value> getVisibleKeys();
+  SmallVector<Value> createState();
+  SmallVector<Value> createKeyLoop(Value begin, Value end);
+  void store(scf::ForallOp worker, ValueRange state);
+  Value getNumParts();
+  SmallVector<Value> tileParts(Value numParts);
   // Inside of the loop over workers.
   Value createQueryPanels();
+  bool isCopied(AffineMap map, unsigned column);
   Value getBlock(Value tensor, AffineMap map, unsigned column, Value scratch,
                  SmallVectorImpl<unsigned> &order);
   SmallVector<Value> createPanelStep(Value panel, ValueRange state);
@@ -105,9 +121,13 @@ private:
   FloatType accumulator;
   Type inputType;
   int64_t depth, width;
+  /// b, g, r, as far as the op has them, and their sizes.
+  SmallVector<unsigned> batch;
+  SmallVector<OpFoldResult> counts;
 
   Value zero, one, lanes, numQueries, numKeys, queryOffset;
-  /// The strip, read backwards, and the indices of its rows that b and h are.
+  /// The strip, read backwards but for rows, and the indices of its rows that b
+  /// and h are.
   Value strip;
   bool stripHasBatch = false, stripHasHead = false;
   /// The current entry of b, g, r.

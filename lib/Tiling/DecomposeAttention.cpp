@@ -15,9 +15,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Conversion/RelAttnToLinalg/LoweringUtils.h"
 #include "ExpandExp.h"
-#include "TileKind.h"
+#include "StepBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -37,90 +36,36 @@ using namespace mlir::relattn;
 
 namespace {
 
-class StepLowering {
+/// Lanes = queries.
+class PanelStep : StepBuilder {
 public:
-  StepLowering(OnlineAttentionOp op, OpBuilder &builder)
-      : op(op), b(builder), loc(op.getLoc()), type(op.getAccumulatorType()),
+  PanelStep(OnlineAttentionOp op, OpBuilder &builder)
+      : StepBuilder(op, builder),
         numLanes(cast<RankedTensorType>(op.getMax().getType()).getDimSize(0)) {}
 
   SmallVector<Value> lower();
 
 private:
-  using Dim = OnlineAttentionOp;
-
-  Value createFloat(double value) {
-    return createFloatConstant(b, loc, type, value);
-  }
   AffineMap getMap(ArrayRef<unsigned> dimensions);
-  linalg::GenericOp createGeneric(TileKind kind, ArrayRef<unsigned> loops,
-                                  ArrayRef<unsigned> reduced,
-                                  ArrayRef<MappedValue> ins,
-                                  ArrayRef<MappedValue> outs, GenericBody body);
-  Value createScratch();
-  Value createBuffer(ArrayRef<int64_t> shape, ArrayRef<OpFoldResult> sizes);
-  Value widenMask(Value mask, AffineMap map);
   Value createScores();
   Value addMask(Value scores, Value mask, AffineMap map);
 
-  OnlineAttentionOp op;
-  OpBuilder &b;
-  Location loc;
-  FloatType type;
   int64_t numLanes;
 };
 
 } // namespace
 
-AffineMap StepLowering::getMap(ArrayRef<unsigned> dimensions) {
+AffineMap PanelStep::getMap(ArrayRef<unsigned> dimensions) {
   SmallVector<AffineExpr> exprs;
   for (unsigned dimension : dimensions)
     exprs.push_back(b.getAffineDimExpr(dimension));
   return AffineMap::get(Dim::kNumDimensions, 0, exprs, b.getContext());
 }
 
-linalg::GenericOp StepLowering::createGeneric(
-    TileKind kind, ArrayRef<unsigned> loops, ArrayRef<unsigned> reduced,
-    ArrayRef<MappedValue> ins, ArrayRef<MappedValue> outs, GenericBody body) {
-  auto generic = createGenericOver(b, loc, loops, reduced, ins, outs, body);
-  setTileKind(generic, kind);
-  return generic;
-}
-
-/// `sizes` of a buffer of the worker's own, of `shape`, outside of all loops.
-/// Without a static shape it is an allocation for each step.
-Value StepLowering::createBuffer(ArrayRef<int64_t> shape,
-                                 ArrayRef<OpFoldResult> sizes) {
-  if (ShapedType::isDynamicShape(shape))
-    return tensor::EmptyOp::create(b, loc, sizes, type);
-  Operation *worker = op;
-  while (!isa<scf::ForallOp, FunctionOpInterface>(worker->getParentOp()))
-    worker = worker->getParentOp();
-  Value buffer;
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(worker->getBlock());
-    buffer = bufferization::AllocTensorOp::create(
-        b, loc, RankedTensorType::get(shape, type), ValueRange());
-  }
-  return createSlice(b, loc, buffer, sizes);
-}
-
-/// [n, lanes] for the scores.
-Value StepLowering::createScratch() {
-  auto keyType = cast<RankedTensorType>(op.getKey().getType());
-  unsigned position =
-      *op.getKeyMap().getResultPosition(b.getAffineDimExpr(Dim::N));
-  int64_t numKeys = keyType.getDimSize(position);
-  if (ShapedType::isDynamic(numKeys))
-    numKeys = op.getMaxKeys().value_or(numKeys);
-  return createBuffer({numKeys, numLanes},
-                      {tensor::getMixedSize(b, loc, op.getKey(), position),
-                       b.getIndexAttr(numLanes)});
-}
-
 /// sum_d key * query, from the strip or from zero.
-Value StepLowering::createScores() {
-  Value scratch = createScratch();
+Value PanelStep::createScores() {
+  Value scratch = createBuffer({getMaxKeys(), numLanes},
+                               {getNumKeys(), b.getIndexAttr(numLanes)});
   AffineMap map = getMap({Dim::N, Dim::M});
   Value init;
   if (Value strip = op.getStrip()) {
@@ -137,9 +82,7 @@ Value StepLowering::createScores() {
                })
                .getResult(0);
   } else {
-    auto fill = linalg::FillOp::create(b, loc, createFloat(0.0), scratch);
-    setTileKind(fill, TileKind::Bias);
-    init = fill.getResult(0);
+    init = createFill(0.0, scratch, TileKind::Bias);
   }
   return createGeneric(
              TileKind::Scores, {Dim::N, Dim::M, Dim::D}, {Dim::D},
@@ -154,40 +97,8 @@ Value StepLowering::createScores() {
       .getResult(0);
 }
 
-/// 0 where a mask of i1 is true, -inf where it is false. Booleans are bytes in
-/// memory and bits in a vector: this is left to loops, which LLVM vectorises.
-Value StepLowering::widenMask(Value mask, AffineMap map) {
-  auto maskType = cast<RankedTensorType>(mask.getType());
-  SmallVector<int64_t> shape;
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, mask);
-  for (auto [size, expr] : llvm::zip(maskType.getShape(), map.getResults())) {
-    bool isKeys = cast<AffineDimExpr>(expr).getPosition() == Dim::N;
-    shape.push_back(ShapedType::isStatic(size) ? size
-                    : isKeys                   ? op.getMaxKeys().value_or(size)
-                                               : numLanes);
-  }
-  Value out = createBuffer(shape, sizes);
-  AffineMap identity = b.getMultiDimIdentityMap(shape.size());
-  SmallVector<utils::IteratorType> iterators(shape.size(),
-                                             utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, loc, out.getType(), mask, out,
-             ArrayRef<AffineMap>{identity, identity}, iterators,
-             [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-               Value zero = createFloatConstant(inner, bodyLoc, type, 0.0);
-               Value hidden = createFloatConstant(
-                   inner, bodyLoc, type,
-                   -std::numeric_limits<double>::infinity());
-               linalg::YieldOp::create(
-                   inner, bodyLoc,
-                   Value(arith::SelectOp::create(inner, bodyLoc, args[0], zero,
-                                                 hidden)));
-             })
-      .getResult(0);
-}
-
 /// The scores of the queries and keys that the mask has, with it.
-Value StepLowering::addMask(Value scores, Value mask, AffineMap map) {
+Value PanelStep::addMask(Value scores, Value mask, AffineMap map) {
   if (getElementTypeOrSelf(mask).isInteger(1))
     mask = widenMask(mask, map);
   OpFoldResult lanes = b.getIndexAttr(numLanes);
@@ -207,7 +118,7 @@ Value StepLowering::addMask(Value scores, Value mask, AffineMap map) {
   return insertSlice(b, loc, masked, scores, offsets, extents);
 }
 
-SmallVector<Value> StepLowering::lower() {
+SmallVector<Value> PanelStep::lower() {
   AffineMap rows = getMap({Dim::M}), tile = getMap({Dim::N, Dim::M});
   Value scores = createScores();
   if (op.getBias())
@@ -233,17 +144,10 @@ SmallVector<Value> StepLowering::lower() {
   };
   Value empty =
       tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{numLanes}, type);
-  // A maximum of -inf counts as 0.
   Value shift = createRow(
       {maximum}, empty,
       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-        Value lowest = createFloatConstant(
-            inner, bodyLoc, type, -std::numeric_limits<double>::infinity());
-        Value none = arith::CmpFOp::create(
-            inner, bodyLoc, arith::CmpFPredicate::OEQ, args[0], lowest);
-        Value zero = createFloatConstant(inner, bodyLoc, type, 0.0);
-        return SmallVector<Value>{
-            arith::SelectOp::create(inner, bodyLoc, none, zero, args[0])};
+        return SmallVector<Value>{createShift(inner, bodyLoc, args[0])};
       });
   Value scale =
       createRow({op.getMaxInit(), shift}, empty,
@@ -253,11 +157,10 @@ SmallVector<Value> StepLowering::lower() {
                   return SmallVector<Value>{
                       createExpOfNonpositive(inner, bodyLoc, below)};
                 });
-  auto zeroSum = linalg::FillOp::create(b, loc, createFloat(0.0), empty);
-  setTileKind(zeroSum, TileKind::Row);
+  Value zeroSum = createFill(0.0, empty, TileKind::Row);
   auto exponentials = createGeneric(
       TileKind::Exp, {Dim::N, Dim::M}, {Dim::N}, {{shift, rows}},
-      {{scores, tile}, {zeroSum.getResult(0), rows}},
+      {{scores, tile}, {zeroSum, rows}},
       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
         Value below = arith::SubFOp::create(inner, bodyLoc, args[1], args[0]);
         Value weight = createExpOfNonpositive(inner, bodyLoc, below);
@@ -272,13 +175,12 @@ SmallVector<Value> StepLowering::lower() {
                         multiplyAdd);
   auto outType = cast<RankedTensorType>(op.getOut().getType());
   Value outEmpty = tensor::EmptyOp::create(b, loc, outType.getShape(), type);
-  auto zeroOut = linalg::FillOp::create(b, loc, createFloat(0.0), outEmpty);
-  setTileKind(zeroOut, TileKind::Zero);
+  Value zeroOut = createFill(0.0, outEmpty, TileKind::Zero);
   Value product =
       createGeneric(TileKind::Values, {Dim::E, Dim::M, Dim::N}, {Dim::N},
                     {{op.getValue(), op.getValueMap()},
                      {exponentials.getResult(0), tile}},
-                    {{zeroOut.getResult(0), op.getOutputMap()}},
+                    {{zeroOut, op.getOutputMap()}},
                     [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
                       Value term = arith::MulFOp::create(inner, bodyLoc,
                                                          args[0], args[1]);
@@ -293,6 +195,16 @@ SmallVector<Value> StepLowering::lower() {
   return {out, maximum, sum};
 }
 
+/// One query whose scores have a buffer of static size.
+static bool isRow(OnlineAttentionOp op) {
+  auto max = cast<RankedTensorType>(op.getMax().getType());
+  AffineExpr n = getAffineDimExpr(OnlineAttentionOp::N, op.getContext());
+  int64_t numKeys = cast<RankedTensorType>(op.getKey().getType())
+                        .getDimSize(*op.getKeyMap().getResultPosition(n));
+  return max.getDimSize(0) == 1 &&
+         (op.getMaxKeys() || ShapedType::isStatic(numKeys));
+}
+
 namespace {
 struct DecomposeAttention
     : public relattn::impl::DecomposeAttentionBase<DecomposeAttention> {
@@ -300,11 +212,22 @@ struct DecomposeAttention
 
   void runOnOperation() override {
     SmallVector<OnlineAttentionOp> ops;
-    getOperation()->walk([&](OnlineAttentionOp op) { ops.push_back(op); });
+    SmallVector<MergeOp> merges;
+    getOperation()->walk([&](Operation *op) {
+      if (auto step = dyn_cast<OnlineAttentionOp>(op))
+        ops.push_back(step);
+      else if (auto merge = dyn_cast<MergeOp>(op))
+        merges.push_back(merge);
+    });
     IRRewriter rewriter(&getContext());
+    for (MergeOp op : merges) {
+      rewriter.setInsertionPoint(op);
+      rewriter.replaceOp(op, lowerMerge(op, rewriter));
+    }
     for (OnlineAttentionOp op : ops) {
       rewriter.setInsertionPoint(op);
-      rewriter.replaceOp(op, StepLowering(op, rewriter).lower());
+      rewriter.replaceOp(op, isRow(op) ? lowerRowStep(op, rewriter)
+                                       : PanelStep(op, rewriter).lower());
     }
   }
 };

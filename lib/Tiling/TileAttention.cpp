@@ -36,70 +36,69 @@ using namespace mlir::relattn;
 
 static constexpr StringLiteral kRewrite = "TileAttention";
 
+/// Panels are not made narrower for few queries.
+static constexpr int64_t kMinLanes = 16;
+
 //===----------------------------------------------------------------------===//
 // The loops
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> AttentionTiler::tile() {
-  b.setInsertionPoint(op);
-  zero = number(0);
-  one = number(1);
-  lanes = number(sizes.lanes);
-  numQueries = getSize(Dim::M);
-  numKeys = getSize(Dim::N);
-  createStrip();
+/// Whether blocks of keys or values are copied: narrow types, and for rows what
+/// is not contiguous along `column`.
+bool AttentionTiler::isCopied(AffineMap map, unsigned column) {
+  bool isContiguous = map.getResults().back() == b.getAffineDimExpr(column);
+  return inputType != accumulator || (isRow() && !isContiguous);
+}
 
-  SmallVector<unsigned> batch = op.getBatchDimensions();
-  SmallVector<OpFoldResult> counts;
-  for (unsigned dimension : batch)
-    counts.push_back(getAsOpFoldResult(getSize(dimension)));
-  Value blockSize = number(sizes.lanes * sizes.panels);
-  Value numBlocks = ceilDiv(numQueries, blockSize);
-  counts.push_back(getAsOpFoldResult(numBlocks));
-
-  auto forall = scf::ForallOp::create(b, loc, counts, op.getInits(),
-                                      /*mapping=*/std::nullopt);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(forall.getBody());
-  SmallVector<Value> ivs = forall.getInductionVars();
+/// The current entry, from the loop over workers.
+void AttentionTiler::enter(ValueRange ivs) {
   for (auto [dimension, iv] : llvm::zip(batch, ivs))
     entry[dimension] = iv;
-  firstQuery = mul(sub(sub(numBlocks, one), ivs.back()), blockSize);
-  blockQueries = min(sub(numQueries, firstQuery), blockSize);
-  numPanels = ceilDiv(blockQueries, lanes);
   queryOffset = op.getQueryOffset();
   if (queryOffset && !queryOffset.getType().isIndex())
     queryOffset = extractIndex(b, loc, queryOffset, entry.lookup(Dim::B));
+}
 
-  // The keys that some query of the block sees.
+/// The keys that some query of the block sees: first and end.
+std::pair<Value, Value> AttentionTiler::getVisibleKeys() {
   Value begin = zero, end = numKeys;
   if (Value lengths = op.getKeyLengths())
     end = max(zero, min(numKeys,
                         extractIndex(b, loc, lengths, entry.lookup(Dim::B))));
-  if (BandAttr band = op.getBandAttr(); band && op.getStaticSize(Dim::N) != 1) {
-    Value position = firstQuery;
-    if (queryOffset)
-      position = add(position, queryOffset);
-    if (band.getHi())
-      end = max(zero, min(end, add(add(position, blockQueries),
-                                   number(*band.getHi()))));
-    if (band.getLo())
-      begin = max(zero, add(position, number(*band.getLo())));
-  }
+  BandAttr band = op.getBandAttr();
+  if (!band || op.getStaticSize(Dim::N) == 1)
+    return {begin, end};
+  Value position = firstQuery;
+  if (queryOffset)
+    position = add(position, queryOffset);
+  if (band.getHi())
+    end =
+        max(zero,
+            min(end, add(add(position, blockQueries), number(*band.getHi()))));
+  if (band.getLo())
+    begin = max(zero, add(position, number(*band.getLo())));
+  return {begin, end};
+}
 
+/// out, max and sum of the block before any key. Destinations of different
+/// content: equal ones would be merged and copied.
+SmallVector<Value> AttentionTiler::createState() {
+  return {createFilled({sizes.panels, width, sizes.lanes}, 0.0,
+                       TileKind::FillPanels),
+          createFilled({sizes.panels, sizes.lanes},
+                       -std::numeric_limits<double>::infinity(), TileKind::Row),
+          createFilled({sizes.panels, sizes.lanes}, 0.0, TileKind::Row)};
+}
+
+/// The state after the keys from `begin` to `end`.
+SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
   queryPanels = createQueryPanels();
-  // Destinations of different content: equal ones would be merged and copied.
-  SmallVector<Value> state = {
-      createFilled({sizes.panels, width, sizes.lanes}, 0.0,
-                   TileKind::FillPanels),
-      createFilled({sizes.panels, sizes.lanes},
-                   -std::numeric_limits<double>::infinity(), TileKind::Row),
-      createFilled({sizes.panels, sizes.lanes}, 0.0, TileKind::Row)};
+  SmallVector<Value> state = createState();
   Value keyScratch, valueScratch;
-  if (inputType != accumulator) {
+  if (isCopied(op.getKeyMap(), Dim::D))
     keyScratch = createScratch({sizes.keys, depth}, accumulator);
+  if (isCopied(op.getValueMap(), Dim::E))
     valueScratch = createScratch({sizes.keys, width}, accumulator);
-  }
   auto keyLoop = scf::ForOp::create(
       b, loc, begin, end, number(sizes.keys), state,
       [&](OpBuilder &, Location, Value key, ValueRange args) {
@@ -116,25 +115,57 @@ SmallVector<Value> AttentionTiler::tile() {
             });
         scf::YieldOp::create(b, loc, panelLoop.getResults());
       });
+  return keyLoop.getResults();
+}
 
-  // Into the destinations.
-  auto store = [&](Value out, AffineMap map, bool isLse) {
+/// The block's results into the destinations.
+void AttentionTiler::store(scf::ForallOp worker, ValueRange state) {
+  auto storeOne = [&](Value out, AffineMap map, bool isLse) {
     Ranges kept = {{Dim::M, {firstQuery, blockQueries}}};
     if (!isLse)
       kept[Dim::E] = {zero, b.getIndexAttr(width)};
     SmallVector<unsigned> order;
     Value part = extract(out, map, kept, order);
-    part = isLse ? createLse(part, keyLoop.getResults())
-                 : createOutput(part, keyLoop.getResults());
-    insert(part, out, map, kept, forall);
+    part = isLse ? createLse(part, state) : createOutput(part, state);
+    insert(part, out, map, kept, worker);
   };
-  store(forall.getRegionIterArgs()[0], op.getOutputMap(), /*isLse=*/false);
-  if (op.getLseInit()) {
-    SmallVector<unsigned> rows(batch);
-    rows.push_back(Dim::M);
-    store(forall.getRegionIterArgs()[1],
-          AttentionOp::getMap(op.getContext(), rows), /*isLse=*/true);
-  }
+  storeOne(worker.getRegionIterArgs()[0], op.getOutputMap(), /*isLse=*/false);
+  if (!op.getLseInit())
+    return;
+  SmallVector<unsigned> rows(batch);
+  rows.push_back(Dim::M);
+  storeOne(worker.getRegionIterArgs()[1],
+           AttentionOp::getMap(op.getContext(), rows), /*isLse=*/true);
+}
+
+SmallVector<Value> AttentionTiler::tile() {
+  b.setInsertionPoint(op);
+  zero = number(0);
+  one = number(1);
+  lanes = number(sizes.lanes);
+  numQueries = getSize(Dim::M);
+  numKeys = getSize(Dim::N);
+  createStrip();
+  for (unsigned dimension : batch)
+    counts.push_back(getAsOpFoldResult(getSize(dimension)));
+  if (Value numParts = getNumParts())
+    return tileParts(numParts);
+
+  Value blockSize = number(sizes.lanes * sizes.panels);
+  Value numBlocks = ceilDiv(numQueries, blockSize);
+  SmallVector<OpFoldResult> workers(counts);
+  workers.push_back(getAsOpFoldResult(numBlocks));
+  auto forall = scf::ForallOp::create(b, loc, workers, op.getInits(),
+                                      /*mapping=*/std::nullopt);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(forall.getBody());
+  SmallVector<Value> ivs = forall.getInductionVars();
+  enter(ivs);
+  firstQuery = mul(sub(sub(numBlocks, one), ivs.back()), blockSize);
+  blockQueries = min(sub(numQueries, firstQuery), blockSize);
+  numPanels = ceilDiv(blockQueries, lanes);
+  auto [begin, end] = getVisibleKeys();
+  store(forall, createKeyLoop(begin, end));
   return forall.getResults();
 }
 
@@ -182,7 +213,7 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
     SmallVector<AttentionOp> ops;
     getOperation()->walk([&](AttentionOp op) { ops.push_back(op); });
     IRRewriter rewriter(&getContext());
-    if (lanes < 1 || panels < 1 || keys < 1) {
+    if (lanes < 1 || panels < 1 || keys < 1 || rowKeys < 1 || workers < 1) {
       getOperation()->emitError("expected tile sizes of at least 1");
       return signalPassFailure();
     }
@@ -192,7 +223,7 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
         ++numLeft;
         continue;
       }
-      TileSizes sizes{lanes, panels, keys};
+      TileSizes sizes{lanes, panels, keys, /*workers=*/1};
       if (op.getAccumulatorType().isF64()) {
         sizes.lanes = std::max<int64_t>(lanes / 2, 1);
         sizes.keys = std::max<int64_t>(keys / 2, 1);
@@ -200,6 +231,14 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
       // A block of keys and one of values stay in the first-level cache.
       if (op.getStaticSize(AttentionOp::D) >= 128)
         sizes.keys = std::max<int64_t>(sizes.keys / 2, 1);
+      // Few queries leave lanes of a panel empty, and fewer yet most of them:
+      // then each is a row.
+      int64_t numQueries = op.getStaticSize(AttentionOp::M);
+      if (ShapedType::isStatic(numQueries))
+        while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
+          sizes.lanes /= 2;
+      if (ShapedType::isStatic(numQueries) && numQueries <= rows)
+        sizes = {/*lanes=*/1, /*panels=*/numQueries, rowKeys, workers};
       rewriter.setInsertionPoint(op);
       rewriter.replaceOp(op, AttentionTiler(op, rewriter, sizes).tile());
       ++numTiled;

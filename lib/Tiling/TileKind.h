@@ -26,6 +26,10 @@ enum class TileKind {
   Mask,       ///< Addition of a dense bias or mask.
   Maximum,    ///< The running maximum.
   Exp,        ///< Weights and their sum.
+  Dots,       ///< Partial sums of the products of keys and one query.
+  DotsZero,   ///< Their initial accumulator.
+  DotsSum,    ///< The scores of one query, from them.
+  RowValues,  ///< The product of values and one query's weights.
   Zero,       ///< The initial accumulator of the value product.
   Values,     ///< The product of values and weights.
   Rescale     ///< out * scale + product.

@@ -241,8 +241,8 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
 
   void runOnOperation() override {
     FunctionOpInterface function = getOperation();
-    if (rows < 1) {
-      function->emitError("expected at least one row");
+    if (rows < 1 || vectorBits < 64) {
+      function->emitError("expected at least one row and vectors of 64 bits");
       return signalPassFailure();
     }
     IRRewriter rewriter(&getContext());
@@ -256,6 +256,13 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
       if (isa<linalg::GenericOp>(op.getOperation()) &&
           failed(tiler.tile(op, {1, 0})))
         return failure();
+    auto tileBy = [&](TileKind kind, ArrayRef<int64_t> sizes) {
+      return llvm::all_of(
+          collect(getOperation(), kind),
+          [&](TilingInterface op) { return succeeded(tiler.tile(op, sizes)); });
+    };
+    if (!tileBy(TileKind::Dots, {0, 1}) || !tileBy(TileKind::RowValues, {0, 1}))
+      return failure();
     for (TileKind kind : {TileKind::Scores, TileKind::Values})
       for (TilingInterface op : collect(getOperation(), kind))
         if (failed(tiler.tile(op, {0, 0, 1})))
@@ -299,11 +306,25 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
       if (failed(byRow(op)))
         return failure();
     }
-    if (failed(forEach({Kind::Rescale},
+    if (failed(forEach({Kind::DotsSum},
                        [&](TilingInterface op) {
                          return tiler.tileByFallingSizes(
-                             op, 0, {rows}, {{Kind::Values, Kind::Zero}, {}});
+                             op, 0, getHalves(kRowRegisters * vectorBits / 512),
+                             {{Kind::Dots, Kind::DotsZero}, {}});
                        })) ||
+        failed(forEach(
+            {Kind::Rescale},
+            [&](TilingInterface op) {
+              Fusion fusion{{Kind::Values, Kind::RowValues, Kind::Zero}, {}};
+              if (op.getLoopIteratorTypes().size() == 2)
+                return tiler.tileByFallingSizes(op, 0, {rows}, fusion);
+              Type type = getElementTypeOrSelf(op->getResult(0));
+              return tiler.tileByFallingSizes(
+                  op, 0,
+                  getHalves(kRowRegisters * vectorBits /
+                            type.getIntOrFloatBitWidth()),
+                  fusion);
+            })) ||
         failed(forEach({Kind::Exp, Kind::Fill}, byRow)) ||
         failed(forEach({Kind::FillPanels}, [&](TilingInterface op) {
           return success(succeeded(tiler.tile(op, {1, 1, 0})));
@@ -316,6 +337,18 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
           })))
         return failure();
     return success();
+  }
+
+  /// Accumulators of a single query's products; its 512 bits of partial sums
+  /// are as many registers for each key.
+  static constexpr int64_t kRowRegisters = 8;
+
+  /// size, size / 2, ..., 1.
+  static SmallVector<int64_t> getHalves(int64_t size) {
+    SmallVector<int64_t> sizes;
+    for (; size >= 1; size /= 2)
+      sizes.push_back(size);
+    return sizes;
   }
 
   /// The product of scores behind masks.

@@ -68,6 +68,63 @@ void expandMaximum(RewriterBase &rewriter, Value vectorised) {
   rewriter.replaceOp(reduction, maximum);
 }
 
+/// The reduction that a vectorised tile writes, if it is one of sums along
+/// `dim`.
+vector::MultiDimReductionOp getSum(Value vectorised, int64_t dim) {
+  auto write = vectorised.getDefiningOp<vector::TransferWriteOp>();
+  auto reduction =
+      write ? write.getVector().getDefiningOp<vector::MultiDimReductionOp>()
+            : vector::MultiDimReductionOp();
+  if (!reduction || reduction.getKind() != vector::CombiningKind::ADD ||
+      reduction.getReductionDims() != ArrayRef<int64_t>{dim})
+    return {};
+  return reduction;
+}
+
+/// Partial sums of products over one part of d: a fused multiply-add, no
+/// contraction. Its lanes are lanes of both operands, which would be unrolled.
+void expandDots(RewriterBase &rewriter, Value vectorised) {
+  vector::MultiDimReductionOp reduction = getSum(vectorised, 1);
+  auto product = reduction
+                     ? reduction.getSource().getDefiningOp<arith::MulFOp>()
+                     : arith::MulFOp();
+  auto type =
+      reduction ? dyn_cast<VectorType>(reduction.getType()) : VectorType();
+  if (!product || !type ||
+      reduction.getSourceVectorType().getNumElements() != type.getNumElements())
+    return;
+  rewriter.setInsertionPoint(reduction);
+  Location loc = reduction.getLoc();
+  auto cast = [&](Value operand) -> Value {
+    return vector::ShapeCastOp::create(rewriter, loc, type, operand);
+  };
+  rewriter.replaceOpWithNewOp<vector::FMAOp>(reduction, cast(product.getLhs()),
+                                             cast(product.getRhs()),
+                                             reduction.getAcc());
+}
+
+/// Sums across the lanes of each key, as a tree.
+void expandDotsSum(RewriterBase &rewriter, Value vectorised) {
+  vector::MultiDimReductionOp reduction = getSum(vectorised, 1);
+  auto type =
+      reduction ? dyn_cast<VectorType>(reduction.getType()) : VectorType();
+  if (!type || type.getRank() != 1)
+    return;
+  rewriter.setInsertionPoint(reduction);
+  Location loc = reduction.getLoc();
+  SmallVector<Value> sums;
+  for (int64_t key = 0; key < type.getNumElements(); ++key) {
+    Value lanes =
+        vector::ExtractOp::create(rewriter, loc, reduction.getSource(), key);
+    sums.push_back(
+        vector::ReductionOp::create(rewriter, loc, vector::CombiningKind::ADD,
+                                    lanes, arith::FastMathFlags::reassoc));
+  }
+  Value sum = vector::FromElementsOp::create(rewriter, loc, type, sums);
+  rewriter.replaceOpWithNewOp<arith::AddFOp>(reduction, reduction.getAcc(),
+                                             sum);
+}
+
 struct VectorizeTiles
     : public relattn::impl::VectorizeTilesBase<VectorizeTiles> {
   using VectorizeTilesBase::VectorizeTilesBase;
@@ -111,8 +168,20 @@ struct VectorizeTiles
         emitMissedRemark(op, "VectorizeTiles", "a tile stays a loop");
         continue;
       }
-      if (getTileKind(op) == TileKind::Maximum)
-        expandMaximum(rewriter, result->replacements.front());
+      Value first = result->replacements.front();
+      switch (*getTileKind(op)) {
+      case TileKind::Maximum:
+        expandMaximum(rewriter, first);
+        break;
+      case TileKind::Dots:
+        expandDots(rewriter, first);
+        break;
+      case TileKind::DotsSum:
+        expandDotsSum(rewriter, first);
+        break;
+      default:
+        break;
+      }
       rewriter.replaceOp(op, result->replacements);
     }
   }

@@ -155,3 +155,15 @@ func.func @c5(%q: tensor<8x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %s
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>)  outs(%out, %max, %sum : tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) {indexing_maps = [#md, #nd, #ne, #em], max_keys = 0}
   return
 }
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c4_ascending(%q: tensor<8x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %out: tensor<8x16xf32>, %max: tensor<16xf32>, %sum: tensor<16xf32>) {
+  // expected-error @+1 {{[C4] ascending says how a strip is read, and there is none}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>)  outs(%out, %max, %sum : tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) {indexing_maps = [#md, #nd, #ne, #em], ascending}
+  return
+}

@@ -1,6 +1,7 @@
 // RUN: relattn-opt %s --relattn-tile-attention --canonicalize --cse --split-input-file | FileCheck %s
 // RUN: relattn-opt %s --relattn-tile-attention="lanes=64 panels=1 keys=128" --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=WIDE
 // RUN: relattn-opt %s --relattn-tile-attention --split-input-file --remarks-filter=relattn -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK --allow-empty
+// RUN: relattn-opt %s --relattn-tile-attention="workers=32" --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=PARTS
 // RUN: not relattn-opt %s --relattn-tile-attention=lanes=0 --split-input-file 2>&1 | FileCheck %s --check-prefix=BAD
 // BAD: error: expected tile sizes of at least 1
 
@@ -141,4 +142,60 @@ func.func @no_tile_of_one_key_or_none(%q: tensor<3x1x4x64xf32>, %k: tensor<3x1x1
   // REMARK: :[[#@LINE+1]]:{{[0-9]+}}: remark: [Missed] TileAttention {{.*}}Reason="one key may be none"
   %out = relattn.attention ins(%q, %k, %k : tensor<3x1x4x64xf32>, tensor<3x1x1x64xf32>, tensor<3x1x1x64xf32>) key_lengths(%lengths : tensor<3xi64>) outs(%init : tensor<3x1x4x64xf32>)
   return %out : tensor<3x1x4x64xf32>
+}
+
+// -----
+
+// A decode step: panels of one query, a strip that ascends with the keys, blocks
+// of 512 keys. For more workers than heads the keys are in parts, three for 12
+// heads and 32 workers as far as there are blocks, whose states are merged.
+// CHECK-LABEL: func @decode
+// CHECK: scf.forall (%[[H:.*]]) in (12)
+// CHECK:   scf.for %[[KEY:.*]] = %c0 to %{{.*}} step %c512
+// CHECK:     %[[PLACE:.*]] = arith.addi %{{.*}}, %[[KEY]]
+// CHECK:     relattn.online_attention ins({{.*}} : tensor<64x1xf32>, tensor<?x64xf32>, tensor<?x64xf32>) strip(%{{.*}} at %[[PLACE]] ascending
+// CHECK-SAME:  max_keys = 512
+// CHECK-NOT: relattn.merge
+// WIDE-LABEL: func @decode
+// WIDE: relattn.online_attention ins({{.*}} : tensor<64x1xf32>
+// PARTS-LABEL: func @decode
+// PARTS: %[[BLOCKS:.*]] = arith.ceildivsi %{{.*}}, %c512
+// PARTS: %[[AT_MOST:.*]] = arith.minsi %[[BLOCKS]], %c3
+// PARTS: %[[COUNT:.*]] = arith.maxsi %[[AT_MOST]], %c1
+// PARTS: %[[STATES:.*]]:3 = scf.forall (%{{.*}}, %{{.*}}) in (12, %[[COUNT]]) {{.*}} -> (tensor<12x?x2x64x1xf32>, tensor<12x?x2x1xf32>, tensor<12x?x2x1xf32>)
+// PARTS:   relattn.online_attention
+// PARTS: scf.forall (%{{.*}}) in (12)
+// PARTS:   tensor.extract_slice %[[STATES]]#0
+// PARTS:   relattn.merge {{.*}} outs({{.*}} : tensor<2x64x1xf32>, tensor<2x1xf32>, tensor<2x1xf32>)
+func.func @decode(%q: tensor<12x2x64xf32>, %k: tensor<12x?x64xf32>, %slopes: tensor<12xf32>, %offset: index, %init: tensor<12x2x64xf32>) -> tensor<12x2x64xf32> {
+  %out = relattn.attention ins(%q, %k, %k : tensor<12x2x64xf32>, tensor<12x?x64xf32>, tensor<12x?x64xf32>)
+    bias(#relattn.alibi, %slopes : tensor<12xf32>) query_offset(%offset : index) outs(%init : tensor<12x2x64xf32>)
+  return %out : tensor<12x2x64xf32>
+}
+
+// -----
+
+// One block of keys has no parts; keys of a column each are copied into rows.
+// CHECK-LABEL: func @transposed_keys
+// CHECK: %[[COPY:.*]] = linalg.generic {{.*}} ins(%arg1 : tensor<16x100xf32>) outs(%{{.*}} : tensor<100x16xf32>)
+// CHECK: relattn.online_attention ins(%{{.*}}, %[[COPY]],
+// PARTS-LABEL: func @transposed_keys
+// PARTS-NOT: relattn.merge
+func.func @transposed_keys(%q: tensor<3x16xf32>, %k: tensor<16x100xf32>, %v: tensor<100x16xf32>, %init: tensor<3x16xf32>) -> tensor<3x16xf32> {
+  %out = relattn.attention maps((m, d), (d, n), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<3x16xf32>, tensor<16x100xf32>, tensor<100x16xf32>)
+    outs(%init : tensor<3x16xf32>)
+  return %out : tensor<3x16xf32>
+}
+
+// -----
+
+// Nine queries are a panel; where panels are wide they become narrower.
+// CHECK-LABEL: func @nine
+// CHECK: relattn.online_attention ins({{.*}} : tensor<64x16xf32>
+// WIDE-LABEL: func @nine
+// WIDE: relattn.online_attention ins({{.*}} : tensor<64x16xf32>
+func.func @nine(%q: tensor<9x64xf32>, %k: tensor<?x64xf32>, %init: tensor<9x64xf32>) -> tensor<9x64xf32> {
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<9x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>)
+    outs(%init : tensor<9x64xf32>)
+  return %out : tensor<9x64xf32>
 }

@@ -1,8 +1,8 @@
 // What a missed trap leaves behind: allocations, masked operations and copies of
 // tiles in the loops of a worker. Two copies of the running maximum, a vector
 // each, are what the schedule costs.
-// RUN: relattn-opt %s --relattn-to-cpu=threads=openmp --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
-// RUN: relattn-opt %s --relattn-to-cpu=threads=openmp | mlir-translate --mlir-to-llvmir | FileCheck %s --check-prefix=LLVM
+// RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
+// RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1" | mlir-translate --mlir-to-llvmir | FileCheck %s --check-prefix=LLVM
 // LLVM-NOT: @memrefCopy
 // LLVM-NOT: llvm.masked
 
@@ -57,4 +57,17 @@ func.func @log_sum_exp(%q: tensor<8x?x64xf32>, %init: tensor<8x?x64xf32>, %lse: 
   %out:2 = relattn.attention ins(%q, %q, %q : tensor<8x?x64xf32>, tensor<8x?x64xf32>, tensor<8x?x64xf32>)
     outs(%init, %lse : tensor<8x?x64xf32>, tensor<8x?xf32>)
   return %out#0, %out#1 : tensor<8x?x64xf32>, tensor<8x?xf32>
+}
+
+// A row's horizontal maximum and sum, and its strip, are loops over scalars.
+// CHECK-LABEL: func.func @decode
+// CHECK: scf.forall
+// CHECK-NOT: memref.alloc(
+// CHECK-NOT: vector.mask
+// CHECK-NOT: linalg.
+// CHECK: return
+func.func @decode(%q: tensor<12x1x64xf32>, %k: tensor<12x?x64xf32>, %table: tensor<32x12xf32>, %offset: index, %init: tensor<12x1x64xf32>) -> tensor<12x1x64xf32> {
+  %out = relattn.attention ins(%q, %k, %k : tensor<12x1x64xf32>, tensor<12x?x64xf32>, tensor<12x?x64xf32>)
+    bias(#relattn.t5<buckets = 32, max_distance = 128>, %table : tensor<32x12xf32>) query_offset(%offset : index) outs(%init : tensor<12x1x64xf32>)
+  return %out : tensor<12x1x64xf32>
 }

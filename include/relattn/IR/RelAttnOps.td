@@ -246,7 +246,8 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     This is level 2 (see the rationale): `relattn-tile-attention` makes it,
     `relattn-decompose-attention` turns it into linalg. The query holds the scale
     already. The strip is read backwards, by i - j, so that neighbouring queries
-    read neighbouring places; it holds the bias of a head, and -inf outside of the
+    read neighbouring places; an `ascending` one is read at place + j - i, so that
+    neighbouring keys do. It holds the bias of a head, and -inf outside of the
     band. Indexing maps are over (m, n, d, e), any order of dimensions.
 
     Constraints:
@@ -299,14 +300,16 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     AffineMapArrayAttr:$indexing_maps,
     OptionalAttr<AffineMapAttr>:$bias_map,
     OptionalAttr<AffineMapAttr>:$mask_map,
-    OptionalAttr<I64Attr>:$max_keys
+    OptionalAttr<I64Attr>:$max_keys,
+    UnitAttr:$ascending
   );
   let results = (outs AnyRankedTensor:$out, AnyRankedTensor:$max,
                       AnyRankedTensor:$sum);
   let assemblyFormat = [{
     `ins` `(` $query `,` $key `,` $value `:`
       type($query) `,` type($key) `,` type($value) `)`
-    ( `strip` `(` $strip^ (`at` $place^)? `:` type($strip) `)` )?
+    ( `strip` `(` $strip^ (`at` $place^)? (`ascending` $ascending^)? `:`
+      type($strip) `)` )?
     ( `bias` `(` $bias^ `:` type($bias) `)` )?
     ( `mask` `(` $mask^ `:` type($mask) `)` )?
     `outs` `(` $out_init `,` $max_init `,` $sum_init `:`
@@ -378,6 +381,103 @@ def RelAttn_BucketOp : RelAttn_Op<"bucket", [
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// MergeOp
+//===----------------------------------------------------------------------===//
+
+def RelAttn_MergeOp : RelAttn_DestinationStyleOp<"merge",
+    [AllTypesMatch<["out_init", "out"]>, AllTypesMatch<["max_init", "max"]>,
+     AllTypesMatch<["sum_init", "sum"]>]> {
+  let summary = "Joins the online softmax of several parts of the keys";
+  let description = [{
+    Each part s has met keys of its own, as `relattn.online_attention` leaves
+    them: unnormalised outputs, maxima and sums. They join the running state, of
+    which a start of (0, -inf, 0) is empty (Rabe and Staats 2021; Dao et al.
+    2023):
+
+        max'[i]    = max(max[i], max_s maxes[s, i])
+        sum'[i]    = sum[i] * exp(max[i] - max'[i])
+                     + sum_s sums[s, i] * exp(maxes[s, i] - max'[i])
+        out'[i, e] = out[i, e] * exp(max[i] - max'[i])
+                     + sum_s outs[s, i, e] * exp(maxes[s, i] - max'[i])
+
+    where a max' of -inf counts as 0. Parts are added in their order, so results
+    are the same from run to run. Parts may be threads, devices of a ring, or
+    caches; a part that has seen nothing has max -inf and sum 0, and may have
+    any finite out.
+
+    The two indexing maps are over (part, row dimensions, e), the first and the
+    last dimension: that of outs is a permutation of all, that of maxes and sums
+    has all but e. The running state has the same without the part.
+
+    Constraints:
+
+    - M1: the maps have one number of dimensions, at least 2; that of outs is a
+      permutation, that of maxes and sums a projected one with all dimensions but
+      the last.
+    - M2: all tensors have one element type, f32 or f64.
+    - M3: ranks are those of the maps, and sizes of one dimension agree.
+
+    Example:
+
+    ```mlir
+    #outs = affine_map<(s, m, e) -> (s, m, e)>
+    #rows = affine_map<(s, m, e) -> (s, m)>
+    func.func @merge(%outs: tensor<?x8x64xf32>, %maxes: tensor<?x8xf32>,
+        %sums: tensor<?x8xf32>, %out: tensor<8x64xf32>, %max: tensor<8xf32>,
+        %sum: tensor<8xf32>) -> tensor<8x64xf32> {
+      %0:3 = relattn.merge
+          ins(%outs, %maxes, %sums : tensor<?x8x64xf32>, tensor<?x8xf32>,
+              tensor<?x8xf32>)
+          outs(%out, %max, %sum : tensor<8x64xf32>, tensor<8xf32>,
+               tensor<8xf32>)
+          {indexing_maps = [#outs, #rows]}
+      return %0#0 : tensor<8x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins
+    AnyRankedTensor:$outs,
+    AnyRankedTensor:$maxes,
+    AnyRankedTensor:$sums,
+    AnyRankedTensor:$out_init,
+    AnyRankedTensor:$max_init,
+    AnyRankedTensor:$sum_init,
+    AffineMapArrayAttr:$indexing_maps
+  );
+  let results = (outs AnyRankedTensor:$out, AnyRankedTensor:$max,
+                      AnyRankedTensor:$sum);
+  let builders = [
+    OpBuilder<(ins "::mlir::ValueRange":$parts, "::mlir::ValueRange":$state,
+                   "::mlir::ArrayAttr":$maps), [{
+      build($_builder, $_state, state.getTypes(), parts[0], parts[1], parts[2],
+            state[0], state[1], state[2], maps);
+    }]>
+  ];
+  let assemblyFormat = [{
+    `ins` `(` $outs `,` $maxes `,` $sums `:`
+      type($outs) `,` type($maxes) `,` type($sums) `)`
+    `outs` `(` $out_init `,` $max_init `,` $sum_init `:`
+      type($out_init) `,` type($max_init) `,` type($sum_init) `)` attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() {
+      return ::mlir::MutableOperandRange(getOperation(), 3, 3);
+    }
+
+    /// The maps of outs, and of maxes and sums.
+    ::mlir::AffineMap getOutsMap() { return getIndexingMap(0); }
+    ::mlir::AffineMap getRowsMap() { return getIndexingMap(1); }
+    ::mlir::AffineMap getIndexingMap(unsigned i) {
+      return ::llvm::cast<::mlir::AffineMapAttr>(getIndexingMaps()[i])
+          .getValue();
+    }
+    /// The map of a running state, over the same dimensions.
+    static ::mlir::AffineMap dropPart(::mlir::AffineMap map);
+  }];
 }
 
 //===----------------------------------------------------------------------===//

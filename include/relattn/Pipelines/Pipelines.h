@@ -51,6 +51,11 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
       *this, "target-features",
       llvm::cl::desc("Changes of the CPU's features, such as +avx2,-avx512f"),
       llvm::cl::init("")};
+  Option<int64_t> workers{
+      *this, "workers",
+      llvm::cl::desc("Threads that a decode step splits its keys for (default: "
+                     "0, those of the host with threads=openmp, else 1)"),
+      llvm::cl::init(0)};
 };
 
 /// relattn-to-cpu: from relattn, linalg, tensor, arith, math, scf and func to

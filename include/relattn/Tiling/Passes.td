@@ -37,6 +37,11 @@ def TileAttention : Pass<"relattn-tile-attention",
     than the accumulator.
 
     Halved for f64: lanes and keys; halved for d of 128 and more: keys.
+
+    A decode step, and any few queries (`rows`), become panels of a single query,
+    whose vectors lie along keys and columns instead; their strip ascends. Where
+    there are fewer of them than `workers`, the keys are split into parts, whose
+    states `relattn.merge` joins in a second loop over (b, g, r).
   }];
   let options = [
     Option<"lanes", "lanes", "int64_t", "16",
@@ -44,7 +49,14 @@ def TileAttention : Pass<"relattn-tile-attention",
            "tile">,
     Option<"panels", "panels", "int64_t", "4",
            "Panels that share a block of keys">,
-    Option<"keys", "keys", "int64_t", "96", "Keys of a block">
+    Option<"keys", "keys", "int64_t", "96", "Keys of a block">,
+    Option<"rows", "rows", "int64_t", "8",
+           "Largest static number of queries that become rows">,
+    Option<"rowKeys", "row-keys", "int64_t", "512",
+           "Keys of a block that rows share">,
+    Option<"workers", "workers", "int64_t", "1",
+           "Threads: rows with fewer entries of b, g and r than these have their "
+           "keys in parts">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
@@ -93,6 +105,8 @@ def TileRegisters : Pass<"relattn-tile-registers",
   }];
   let options = [
     Option<"rows", "rows", "int64_t", "6", "Rows of a register tile">,
+    Option<"vectorBits", "vector-bits", "int64_t", "256",
+           "Width of a register; a tile of a single query has eight of them">,
     Option<"reduction", "reduction", "bool", "false",
            "Tile the reductions, not the rows">
   ];
@@ -143,7 +157,8 @@ def LowerTilesToLoops : Pass<"relattn-lower-tiles-to-loops",
     a parallel loop. A `memref.copy` between buffers that are not contiguous
     becomes a loop or `linalg.copy` anywhere: upstream lowers it to a call of
     `memrefCopy`, a function of the runner's library that compiled programs do
-    not have.
+    not have. Stack buffers of static size in a worker's sequential loops move to
+    its start, or its stack would grow with each step.
   }];
   let options = [
     Option<"oneWorker", "one-worker", "bool", "false",

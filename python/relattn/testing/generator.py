@@ -52,7 +52,7 @@ class Generator:
             "b": 0 if self.chance(0.01) else self.pick(1, 1, 2, 3),
             "g": 0 if self.chance(0.005) else self.pick(1, 2, 3, 4),
             "r": self.pick(1, 2, 3),
-            "m": length(),
+            "m": self.pick(1, 1, 2, 3, 5, 8, 9) if self.chance(0.2) else length(),
             "n": length(),
             "d": 0 if self.chance(0.01) else depth,
             "e": depth if self.chance(0.6) else self.pick(*DEPTHS),
@@ -258,7 +258,7 @@ class Generator:
         case = Case(
             query=query, key=key, value=value, maps=maps,
             output_dtype=self.pick(dtype, dtype, accumulator(np.dtype(dtype))),
-            dynamic=self.pick("", "bmn", "bgrmnde", "mn"),
+            dynamic=self.pick("", "bmn", "bgrmnde", "mn", "n"),
             scale=self.pick(1.0, 1.0, 0.125, max(sizes["d"], 1) ** -0.5, -0.75, 0.0),
             with_lse=self.chance(0.5),
         )
@@ -274,6 +274,8 @@ class Generator:
         ]
         if 0 in (sizes["m"], sizes["n"], sizes["b"], sizes["d"], sizes["g"]):
             case.tags.append("a size of 0")
+        if 1 <= sizes["m"] <= 8 and "m" not in case.dynamic:
+            case.tags.append("few queries, many keys" if sizes["n"] > 16 else "few queries")
         if max(sizes["m"], sizes["n"]) > 200:
             case.tags.append("longer than saturation")
         return case

@@ -11,6 +11,7 @@ never drawn.
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from relattn.jit import Module
 from relattn.testing.generator import Generator
 
 EXPECTED_TAGS = [
+    "few queries", "few queries, many keys",
     "dtype float16", "dtype bfloat16", "dtype float32", "dtype float64",
     "layout md", "layout gmd", "layout bhsd", "layout bshd", "layout grouped", "layout permuted",
     "bias none", "bias t5 both", "bias t5 one-sided", "bias textbook", "bias clip",
@@ -80,7 +82,7 @@ def main():
     while sum(c for _, c in chunks) < args.cases:
         left = args.cases - sum(c for _, c in chunks)
         chunks.append((args.seed * 1_000_000 + len(chunks), min(args.per_module, left)))
-    pipeline = [f"--{flag}" for flag in args.pipeline.split()]
+    pipeline = [f"--{flag}" for flag in shlex.split(args.pipeline)]
     with ProcessPoolExecutor(args.jobs) as pool:
         jobs = [
             pool.submit(run_module, seed, count, pipeline, args.keep)
