@@ -62,7 +62,9 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
   reduction.reduction = true;
   function.addPass(createTileRegisters(reduction));
   simplify();
-  function.addPass(createVectorizeTiles());
+  VectorizeTilesOptions vectors;
+  vectors.hasFMA = sizes.hasFMA;
+  function.addPass(createVectorizeTiles(vectors));
   simplify();
 }
 

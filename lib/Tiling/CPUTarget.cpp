@@ -56,8 +56,8 @@ llvm::Expected<CPUTarget> CPUTarget::get(llvm::StringRef cpu,
 }
 
 CPUTileSizes CPUTarget::getTileSizes() const {
-  constexpr CPUTileSizes k128{128, 4, 8, 4, 96}, k256{256, 6, 16, 4, 96},
-      k512{512, 4, 64, 1, 128};
+  constexpr CPUTileSizes k128{128, 4, 8, 4, 96, true},
+      k256{256, 6, 16, 4, 96, true}, k512{512, 4, 64, 1, 128, true};
   if (!isX86())
     return k128;
   llvm::StringMap<bool> has;
@@ -73,5 +73,7 @@ CPUTileSizes CPUTarget::getTileSizes() const {
   if (has.lookup("avx512f") ||
       (has.lookup("avx512vl") && !has.count("avx512f")))
     return k512;
-  return has.lookup("avx2") ? k256 : k128;
+  CPUTileSizes sizes = has.lookup("avx2") ? k256 : k128;
+  sizes.hasFMA = has.lookup("fma");
+  return sizes;
 }

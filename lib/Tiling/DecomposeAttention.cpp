@@ -169,7 +169,7 @@ SmallVector<Value> PanelStep::lower() {
       });
   auto multiplyAdd = [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
     return SmallVector<Value>{
-        math::FmaOp::create(inner, bodyLoc, args[2], args[0], args[1])};
+        createMultiplyAdd(inner, bodyLoc, args[2], args[0], args[1])};
   };
   Value sum = createRow({scale, exponentials.getResult(1)}, op.getSumInit(),
                         multiplyAdd);

@@ -11,7 +11,6 @@
 #include "ExpandExp.h"
 #include "StepBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -68,7 +67,7 @@ SmallVector<Value> relattn::lowerMerge(MergeOp op, OpBuilder &b) {
     return create(partsMap, {0}, {{parts, partsMap}, {scales, rows}},
                   {start, map},
                   [](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                    return SmallVector<Value>{math::FmaOp::create(
+                    return SmallVector<Value>{createMultiplyAdd(
                         inner, bodyLoc, args[0], args[1], args[2])};
                   });
   };

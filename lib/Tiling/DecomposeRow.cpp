@@ -19,7 +19,6 @@
 #include "StepBuilder.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/MathExtras.h"
 #include <numeric>
@@ -260,7 +259,7 @@ SmallVector<Value> RowStep::lower() {
       createFill(0.0, tensor::EmptyOp::create(b, loc, {1}, type), std::nullopt),
       /*isMaximum=*/false);
   Value oldSum = tensor::ExtractOp::create(b, loc, op.getSumInit(), zero);
-  Value newSum = math::FmaOp::create(
+  Value newSum = createMultiplyAdd(
       b, loc, oldSum, scale, tensor::ExtractOp::create(b, loc, partSum, zero));
   Value sum = tensor::InsertOp::create(b, loc, newSum, op.getSumInit(), zero);
 
@@ -296,7 +295,7 @@ SmallVector<Value> RowStep::lower() {
   row = createGeneric(TileKind::Rescale, {Column}, {}, {{product, column}},
                       {{row, column}},
                       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                        return SmallVector<Value>{math::FmaOp::create(
+                        return SmallVector<Value>{createMultiplyAdd(
                             inner, bodyLoc, args[1], scale, args[0])};
                       })
             .getResult(0);

@@ -17,8 +17,14 @@ namespace mlir::relattn {
 /// math.exp(x), marked: x is at most 0, -inf or NaN.
 Value createExpOfNonpositive(OpBuilder &builder, Location loc, Value x);
 
-/// The marked ones, on f32, f64 and vectors of these, into arithmetic.
-void populateExpandExpPatterns(RewritePatternSet &patterns);
+/// The marked ones, on f32, f64 and vectors of these, into arithmetic. Without
+/// `hasFMA`, fused multiply-adds of the target, one step more for f32.
+void populateExpandExpPatterns(RewritePatternSet &patterns, bool hasFMA);
+
+/// x * y + z, fused where the target can. (math.fma is always fused: where the
+/// target cannot, by a call for each element.)
+Value createMultiplyAdd(OpBuilder &builder, Location loc, Value x, Value y,
+                        Value z);
 
 } // namespace mlir::relattn
 

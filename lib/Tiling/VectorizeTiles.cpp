@@ -147,7 +147,7 @@ struct VectorizeTiles
     RewritePatternSet patterns(&getContext());
     // insert_slice(transfer_write) shows only after the accumulators moved.
     tensor::populateFoldTensorSubsetIntoVectorTransferPatterns(patterns);
-    populateExpandExpPatterns(patterns);
+    populateExpandExpPatterns(patterns, hasFMA);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

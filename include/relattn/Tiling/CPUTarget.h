@@ -24,6 +24,8 @@ struct CPUTileSizes {
   /// column of them and one broadcast key are live at once.
   int64_t rows, lanes;
   int64_t panels, keys;
+  /// Whether multiply-adds are fused.
+  bool hasFMA = true;
 };
 
 /// A CPU as LLVM names it, and changes of its features ("+avx2,-avx512f").

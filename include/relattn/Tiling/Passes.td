@@ -126,6 +126,9 @@ def VectorizeTiles : Pass<"relattn-vectorize-tiles",
     a loop, which computes the same.
   }];
   let options = [
+    Option<"hasFMA", "fma", "bool", "true",
+           "The target fuses multiply-adds; without, the exponential takes ln 2 "
+           "in two parts">,
     Option<"unroll", "unroll", "int64_t", "4",
            "Unrolling of the scores' reduction">
   ];
