@@ -553,3 +553,31 @@ func.func @finite_beside_mask(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v
   return %out : tensor<8x4x16xf32>
 }
 
+// -----
+
+// All keys but that of the query's own position: two intervals of offsets are no
+// band.
+// CHECK-LABEL: func @two_intervals
+// CHECK: %[[MASK:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<4x6xi1>)
+// CHECK:   arith.cmpi ne
+// CHECK: relattn.attention maps{{.*}} mask(%[[MASK]] (m, n) : tensor<4x6xi1>)
+func.func @two_intervals(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (h, m, n)>, affine_map<(h, m, n) -> (h, m, n)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%s : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) {
+  ^bb0(%x: f32, %o: f32):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %c = arith.cmpi ne, %i, %j : index
+    %y = arith.select %c, %x, %lowest : f32
+    linalg.yield %y : f32
+  } -> tensor<8x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%t : tensor<8x4x6xf32>) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %oe = tensor.empty() : tensor<8x4x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %o = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%oz : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %o : tensor<8x4x16xf32>
+}
