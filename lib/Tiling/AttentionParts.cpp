@@ -34,7 +34,9 @@ Value AttentionTiler::getNumParts() {
   return getConstantIntValue(parts) == 1 ? Value() : parts;
 }
 
-SmallVector<Value> AttentionTiler::tileParts(Value numParts) {
+SmallVector<Value>
+AttentionTiler::tileParts(Value numParts,
+                          SmallVectorImpl<scf::ForallOp> &loops) {
   // The block is all queries.
   firstQuery = zero;
   blockQueries = numQueries;
@@ -120,5 +122,6 @@ SmallVector<Value> AttentionTiler::tileParts(Value numParts) {
       b, loc, parts, createState(),
       b.getAffineMapArrayAttr({getMap({0, 1, 3, 2}), getMap({0, 1, 2})}));
   store(merging, merge.getResults());
+  loops.append({partial, merging});
   return merging.getResults();
 }

@@ -38,7 +38,8 @@ public:
         depth(op.getStaticSize(Dim::D)), width(op.getStaticSize(Dim::E)),
         batch(op.getBatchDimensions()) {}
 
-  SmallVector<Value> tile();
+  /// The op's results; `loops` gets those over workers.
+  SmallVector<Value> tile(SmallVectorImpl<scf::ForallOp> &loops);
 
 private:
   using Dim = AttentionOp::Dimension;
@@ -92,7 +93,8 @@ private:
   SmallVector<Value> createKeyLoop(Value begin, Value end);
   void store(scf::ForallOp worker, ValueRange state);
   Value getNumParts();
-  SmallVector<Value> tileParts(Value numParts);
+  SmallVector<Value> tileParts(Value numParts,
+                               SmallVectorImpl<scf::ForallOp> &loops);
   // Inside of the loop over workers.
   Value createQueryPanels();
   bool isCopied(AffineMap map, unsigned column);

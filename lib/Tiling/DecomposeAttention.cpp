@@ -25,6 +25,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "relattn/IR/RelAttn.h"
 #include "relattn/Tiling/Passes.h"
+#include "relattn/Tiling/Transforms.h"
 
 namespace mlir::relattn {
 #define GEN_PASS_DEF_DECOMPOSEATTENTION
@@ -205,29 +206,36 @@ static bool isRow(OnlineAttentionOp op) {
          (op.getMaxKeys() || ShapedType::isStatic(numKeys));
 }
 
+void relattn::decomposeAttention(RewriterBase &rewriter, OnlineAttentionOp op) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  rewriter.replaceOp(op, isRow(op) ? lowerRowStep(op, rewriter)
+                                   : PanelStep(op, rewriter).lower());
+}
+
+void relattn::decomposeMerge(RewriterBase &rewriter, MergeOp op) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  rewriter.replaceOp(op, lowerMerge(op, rewriter));
+}
+
 namespace {
 struct DecomposeAttention
     : public relattn::impl::DecomposeAttentionBase<DecomposeAttention> {
   using DecomposeAttentionBase::DecomposeAttentionBase;
 
   void runOnOperation() override {
-    SmallVector<OnlineAttentionOp> ops;
-    SmallVector<MergeOp> merges;
+    SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (auto step = dyn_cast<OnlineAttentionOp>(op))
-        ops.push_back(step);
-      else if (auto merge = dyn_cast<MergeOp>(op))
-        merges.push_back(merge);
+      if (isa<OnlineAttentionOp, MergeOp>(op))
+        ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
-    for (MergeOp op : merges) {
-      rewriter.setInsertionPoint(op);
-      rewriter.replaceOp(op, lowerMerge(op, rewriter));
-    }
-    for (OnlineAttentionOp op : ops) {
-      rewriter.setInsertionPoint(op);
-      rewriter.replaceOp(op, isRow(op) ? lowerRowStep(op, rewriter)
-                                       : PanelStep(op, rewriter).lower());
+    for (Operation *op : ops) {
+      if (auto merge = dyn_cast<MergeOp>(op))
+        decomposeMerge(rewriter, merge);
+      else
+        decomposeAttention(rewriter, cast<OnlineAttentionOp>(op));
     }
   }
 };

@@ -25,6 +25,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "relattn/Tiling/Passes.h"
+#include "relattn/Tiling/Transforms.h"
 
 namespace mlir::relattn {
 #define GEN_PASS_DEF_TILEATTENTION
@@ -138,7 +139,7 @@ void AttentionTiler::store(scf::ForallOp worker, ValueRange state) {
            AttentionOp::getMap(op.getContext(), rows), /*isLse=*/true);
 }
 
-SmallVector<Value> AttentionTiler::tile() {
+SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
   b.setInsertionPoint(op);
   zero = number(0);
   one = number(1);
@@ -149,7 +150,7 @@ SmallVector<Value> AttentionTiler::tile() {
   for (unsigned dimension : batch)
     counts.push_back(getAsOpFoldResult(getSize(dimension)));
   if (Value numParts = getNumParts())
-    return tileParts(numParts);
+    return tileParts(numParts, loops);
 
   Value blockSize = number(sizes.lanes * sizes.panels);
   Value numBlocks = ceilDiv(numQueries, blockSize);
@@ -166,6 +167,7 @@ SmallVector<Value> AttentionTiler::tile() {
   numPanels = ceilDiv(blockQueries, lanes);
   auto [begin, end] = getVisibleKeys();
   store(forall, createKeyLoop(begin, end));
+  loops.push_back(forall);
   return forall.getResults();
 }
 
@@ -173,8 +175,7 @@ SmallVector<Value> AttentionTiler::tile() {
 // Pass
 //===----------------------------------------------------------------------===//
 
-/// Why the op is not tiled, or nothing.
-static StringRef findObstacle(AttentionOp op) {
+StringRef relattn::getTilingObstacle(AttentionOp op) {
   if (ShapedType::isDynamic(op.getStaticSize(AttentionOp::D)) ||
       ShapedType::isDynamic(op.getStaticSize(AttentionOp::E)))
     return "the sizes of d and e are not static";
@@ -205,6 +206,42 @@ static StringRef findObstacle(AttentionOp op) {
   return {};
 }
 
+/// The sizes for one op.
+static TileSizes getTileSizes(AttentionOp op,
+                              const AttentionTileOptions &options) {
+  TileSizes sizes{options.lanes, options.panels, options.keys, /*workers=*/1};
+  if (op.getAccumulatorType().isF64()) {
+    sizes.lanes = std::max<int64_t>(sizes.lanes / 2, 1);
+    sizes.keys = std::max<int64_t>(sizes.keys / 2, 1);
+  }
+  // A block of keys and one of values stay in the first-level cache.
+  if (op.getStaticSize(AttentionOp::D) >= 128)
+    sizes.keys = std::max<int64_t>(sizes.keys / 2, 1);
+  // Few queries leave lanes of a panel empty, and fewer yet most of them: then
+  // each is a row.
+  int64_t numQueries = op.getStaticSize(AttentionOp::M);
+  if (ShapedType::isDynamic(numQueries))
+    return sizes;
+  if (numQueries <= options.rows)
+    return {/*lanes=*/1, /*panels=*/numQueries, options.rowKeys,
+            options.workers};
+  while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
+    sizes.lanes /= 2;
+  return sizes;
+}
+
+FailureOr<SmallVector<scf::ForallOp>>
+relattn::tileAttention(RewriterBase &rewriter, AttentionOp op,
+                       const AttentionTileOptions &options) {
+  if (!getTilingObstacle(op).empty())
+    return failure();
+  OpBuilder::InsertionGuard guard(rewriter);
+  SmallVector<scf::ForallOp> loops;
+  AttentionTiler tiler(op, rewriter, getTileSizes(op, options));
+  rewriter.replaceOp(op, tiler.tile(loops));
+  return loops;
+}
+
 namespace {
 struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
   using TileAttentionBase::TileAttentionBase;
@@ -212,35 +249,19 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
   void runOnOperation() override {
     SmallVector<AttentionOp> ops;
     getOperation()->walk([&](AttentionOp op) { ops.push_back(op); });
-    IRRewriter rewriter(&getContext());
     if (lanes < 1 || panels < 1 || keys < 1 || rowKeys < 1 || workers < 1) {
       getOperation()->emitError("expected tile sizes of at least 1");
       return signalPassFailure();
     }
+    AttentionTileOptions options{lanes, panels, keys, rows, rowKeys, workers};
+    IRRewriter rewriter(&getContext());
     for (AttentionOp op : ops) {
-      if (StringRef reason = findObstacle(op); !reason.empty()) {
+      if (StringRef reason = getTilingObstacle(op); !reason.empty()) {
         emitMissedRemark(op, kRewrite, reason);
         ++numLeft;
         continue;
       }
-      TileSizes sizes{lanes, panels, keys, /*workers=*/1};
-      if (op.getAccumulatorType().isF64()) {
-        sizes.lanes = std::max<int64_t>(lanes / 2, 1);
-        sizes.keys = std::max<int64_t>(keys / 2, 1);
-      }
-      // A block of keys and one of values stay in the first-level cache.
-      if (op.getStaticSize(AttentionOp::D) >= 128)
-        sizes.keys = std::max<int64_t>(sizes.keys / 2, 1);
-      // Few queries leave lanes of a panel empty, and fewer yet most of them:
-      // then each is a row.
-      int64_t numQueries = op.getStaticSize(AttentionOp::M);
-      if (ShapedType::isStatic(numQueries))
-        while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
-          sizes.lanes /= 2;
-      if (ShapedType::isStatic(numQueries) && numQueries <= rows)
-        sizes = {/*lanes=*/1, /*panels=*/numQueries, rowKeys, workers};
-      rewriter.setInsertionPoint(op);
-      rewriter.replaceOp(op, AttentionTiler(op, rewriter, sizes).tile());
+      (void)relattn::tileAttention(rewriter, op, options);
       ++numTiled;
     }
   }

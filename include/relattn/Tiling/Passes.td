@@ -28,7 +28,8 @@ def TileAttention : Pass<"relattn-tile-attention",
       out / sum, and max + log(sum), into the destinations
     ```
 
-    and a strip, read backwards, that holds bias and band. No tensor has both M
+    and a strip, read backwards, that holds bias and band. In transform scripts:
+    `transform.relattn.tile_attention`; in C++: `tileAttention`. No tensor has both M
     and N; extra memory is the strip, O(H (M + N)), and the tiles of a worker.
 
     Input: attention on tensors with static d and e. An op that cannot be tiled is

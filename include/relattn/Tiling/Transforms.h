@@ -1,0 +1,46 @@
+//===- Transforms.h - Tiling of attention as functions ----------*- C++ -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the passes and transform ops of tiling do to one op, for schedules of
+// other compilers.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_TILING_TRANSFORMS_H
+#define RELATTN_TILING_TRANSFORMS_H
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/PatternMatch.h"
+#include "relattn/IR/RelAttn.h"
+
+namespace mlir::relattn {
+
+/// The options of relattn-tile-attention, for f32; all are at least 1, `rows`
+/// at least 0.
+struct AttentionTileOptions {
+  /// Queries of a panel, panels that share a block of keys, keys of a block.
+  int64_t lanes = 16, panels = 4, keys = 96;
+  /// Up to so many queries (static) become rows; the keys of their blocks; the
+  /// threads that want a part of these keys.
+  int64_t rows = 8, rowKeys = 512, workers = 1;
+};
+
+/// Why an attention cannot be tiled; empty if it can.
+StringRef getTilingObstacle(AttentionOp op);
+
+/// Replaces an attention by `online_attention` in loops over workers: one
+/// `scf.forall`, or one over parts of the keys and one that merges them. Fails,
+/// without a change, if there is an obstacle.
+FailureOr<SmallVector<scf::ForallOp>>
+tileAttention(RewriterBase &rewriter, AttentionOp op,
+              const AttentionTileOptions &options);
+
+/// Replaces a step, or a merge, by linalg.
+void decomposeAttention(RewriterBase &rewriter, OnlineAttentionOp op);
+void decomposeMerge(RewriterBase &rewriter, MergeOp op);
+
+} // namespace mlir::relattn
+
+#endif // RELATTN_TILING_TRANSFORMS_H
