@@ -581,3 +581,121 @@ func.func @two_intervals(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: ten
   %o = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%oz : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
   return %o : tensor<8x4x16xf32>
 }
+
+// -----
+
+// Keys from a length on are hidden.
+// CHECK-LABEL: func @lengths
+// CHECK: relattn.attention {{.*}} key_lengths(%arg3
+func.func @lengths(%q: tensor<2x4x3x5xf32>, %k: tensor<2x4x6x5xf32>, %v: tensor<2x4x6x5xf32>, %lengths: tensor<2xi32>) -> tensor<2x4x3x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<2x4x3x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %s = linalg.contract indexing_maps = [affine_map<(b, h, m, n, d) -> (b, h, m, d)>, affine_map<(b, h, m, n, d) -> (b, h, n, d)>, affine_map<(b, h, m, n, d) -> (b, h, m, n)>]
+      ins(%q, %k : tensor<2x4x3x5xf32>, tensor<2x4x6x5xf32>) outs(%zeros : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(b, h, m, n) -> (b, h, m, n)>, affine_map<(b, h, m, n) -> (b)>, affine_map<(b, h, m, n) -> (b, h, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %lengths : tensor<2x4x3x6xf32>, tensor<2xi32>) outs(%empty : tensor<2x4x3x6xf32>) {
+  ^bb0(%x: f32, %length: i32, %o: f32):
+    %j = linalg.index 3 : index
+    %key = arith.index_cast %j : index to i32
+    %c = arith.cmpi sge, %key, %length : i32
+    %y = arith.select %c, %lowest, %x : f32
+    linalg.yield %y : f32
+  } -> tensor<2x4x3x6xf32>
+  %p = linalg.softmax dimension(3) ins(%t : tensor<2x4x3x6xf32>) outs(%empty : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %oe = tensor.empty() : tensor<2x4x3x5xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<2x4x3x5xf32>) -> tensor<2x4x3x5xf32>
+  %o = linalg.contract indexing_maps = [affine_map<(b, h, m, e, n) -> (b, h, m, n)>, affine_map<(b, h, m, e, n) -> (b, h, n, e)>, affine_map<(b, h, m, e, n) -> (b, h, m, e)>]
+      ins(%p, %v : tensor<2x4x3x6xf32>, tensor<2x4x6x5xf32>) outs(%oz : tensor<2x4x3x5xf32>) -> tensor<2x4x3x5xf32>
+  return %o : tensor<2x4x3x5xf32>
+}
+
+// -----
+
+// Keys below a length are seen.
+// CHECK-LABEL: func @lengths_on_the_left
+// CHECK: relattn.attention {{.*}} key_lengths(%arg3
+func.func @lengths_on_the_left(%q: tensor<2x4x3x5xf32>, %k: tensor<2x4x6x5xf32>, %v: tensor<2x4x6x5xf32>, %lengths: tensor<2xi32>) -> tensor<2x4x3x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<2x4x3x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %s = linalg.contract indexing_maps = [affine_map<(b, h, m, n, d) -> (b, h, m, d)>, affine_map<(b, h, m, n, d) -> (b, h, n, d)>, affine_map<(b, h, m, n, d) -> (b, h, m, n)>]
+      ins(%q, %k : tensor<2x4x3x5xf32>, tensor<2x4x6x5xf32>) outs(%zeros : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(b, h, m, n) -> (b, h, m, n)>, affine_map<(b, h, m, n) -> (b)>, affine_map<(b, h, m, n) -> (b, h, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %lengths : tensor<2x4x3x6xf32>, tensor<2xi32>) outs(%empty : tensor<2x4x3x6xf32>) {
+  ^bb0(%x: f32, %length: i32, %o: f32):
+    %j = linalg.index 3 : index
+    %key = arith.index_cast %j : index to i32
+    %c = arith.cmpi sgt, %length, %key : i32
+    %y = arith.select %c, %x, %lowest : f32
+    linalg.yield %y : f32
+  } -> tensor<2x4x3x6xf32>
+  %p = linalg.softmax dimension(3) ins(%t : tensor<2x4x3x6xf32>) outs(%empty : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %oe = tensor.empty() : tensor<2x4x3x5xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<2x4x3x5xf32>) -> tensor<2x4x3x5xf32>
+  %o = linalg.contract indexing_maps = [affine_map<(b, h, m, e, n) -> (b, h, m, n)>, affine_map<(b, h, m, e, n) -> (b, h, n, e)>, affine_map<(b, h, m, e, n) -> (b, h, m, e)>]
+      ins(%p, %v : tensor<2x4x3x6xf32>, tensor<2x4x6x5xf32>) outs(%oz : tensor<2x4x3x5xf32>) -> tensor<2x4x3x5xf32>
+  return %o : tensor<2x4x3x5xf32>
+}
+
+// -----
+
+// One key more than the length is no key length.
+// CHECK-LABEL: func @up_to_a_position
+// CHECK: %[[MASK:.*]] = linalg.generic {{.*}} ins(%arg3 : tensor<2xi32>) outs(%{{.*}} : tensor<2x6xi1>)
+// CHECK: relattn.attention {{.*}} mask(%[[MASK]] (b, n) : tensor<2x6xi1>)
+func.func @up_to_a_position(%q: tensor<2x4x3x5xf32>, %k: tensor<2x4x6x5xf32>, %v: tensor<2x4x6x5xf32>, %lengths: tensor<2xi32>) -> tensor<2x4x3x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<2x4x3x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %s = linalg.contract indexing_maps = [affine_map<(b, h, m, n, d) -> (b, h, m, d)>, affine_map<(b, h, m, n, d) -> (b, h, n, d)>, affine_map<(b, h, m, n, d) -> (b, h, m, n)>]
+      ins(%q, %k : tensor<2x4x3x5xf32>, tensor<2x4x6x5xf32>) outs(%zeros : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(b, h, m, n) -> (b, h, m, n)>, affine_map<(b, h, m, n) -> (b)>, affine_map<(b, h, m, n) -> (b, h, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %lengths : tensor<2x4x3x6xf32>, tensor<2xi32>) outs(%empty : tensor<2x4x3x6xf32>) {
+  ^bb0(%x: f32, %length: i32, %o: f32):
+    %j = linalg.index 3 : index
+    %key = arith.index_cast %j : index to i32
+    %c = arith.cmpi sle, %key, %length : i32
+    %y = arith.select %c, %x, %lowest : f32
+    linalg.yield %y : f32
+  } -> tensor<2x4x3x6xf32>
+  %p = linalg.softmax dimension(3) ins(%t : tensor<2x4x3x6xf32>) outs(%empty : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %oe = tensor.empty() : tensor<2x4x3x5xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<2x4x3x5xf32>) -> tensor<2x4x3x5xf32>
+  %o = linalg.contract indexing_maps = [affine_map<(b, h, m, e, n) -> (b, h, m, n)>, affine_map<(b, h, m, e, n) -> (b, h, n, e)>, affine_map<(b, h, m, e, n) -> (b, h, m, e)>]
+      ins(%p, %v : tensor<2x4x3x6xf32>, tensor<2x4x6x5xf32>) outs(%oz : tensor<2x4x3x5xf32>) -> tensor<2x4x3x5xf32>
+  return %o : tensor<2x4x3x5xf32>
+}
+
+// -----
+
+// The keys from a length on, which padding on the left leaves.
+// CHECK-LABEL: func @beyond_a_length
+// CHECK: %[[MASK:.*]] = linalg.generic {{.*}} ins(%arg3 : tensor<2xi32>) outs(%{{.*}} : tensor<2x6xi1>)
+// CHECK: relattn.attention {{.*}} mask(%[[MASK]] (b, n) : tensor<2x6xi1>)
+func.func @beyond_a_length(%q: tensor<2x4x3x5xf32>, %k: tensor<2x4x6x5xf32>, %v: tensor<2x4x6x5xf32>, %lengths: tensor<2xi32>) -> tensor<2x4x3x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<2x4x3x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %s = linalg.contract indexing_maps = [affine_map<(b, h, m, n, d) -> (b, h, m, d)>, affine_map<(b, h, m, n, d) -> (b, h, n, d)>, affine_map<(b, h, m, n, d) -> (b, h, m, n)>]
+      ins(%q, %k : tensor<2x4x3x5xf32>, tensor<2x4x6x5xf32>) outs(%zeros : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(b, h, m, n) -> (b, h, m, n)>, affine_map<(b, h, m, n) -> (b)>, affine_map<(b, h, m, n) -> (b, h, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %lengths : tensor<2x4x3x6xf32>, tensor<2xi32>) outs(%empty : tensor<2x4x3x6xf32>) {
+  ^bb0(%x: f32, %length: i32, %o: f32):
+    %j = linalg.index 3 : index
+    %key = arith.index_cast %j : index to i32
+    %c = arith.cmpi sge, %key, %length : i32
+    %y = arith.select %c, %x, %lowest : f32
+    linalg.yield %y : f32
+  } -> tensor<2x4x3x6xf32>
+  %p = linalg.softmax dimension(3) ins(%t : tensor<2x4x3x6xf32>) outs(%empty : tensor<2x4x3x6xf32>) -> tensor<2x4x3x6xf32>
+  %oe = tensor.empty() : tensor<2x4x3x5xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<2x4x3x5xf32>) -> tensor<2x4x3x5xf32>
+  %o = linalg.contract indexing_maps = [affine_map<(b, h, m, e, n) -> (b, h, m, n)>, affine_map<(b, h, m, e, n) -> (b, h, n, e)>, affine_map<(b, h, m, e, n) -> (b, h, m, e)>]
+      ins(%p, %v : tensor<2x4x3x6xf32>, tensor<2x4x6x5xf32>) outs(%oz : tensor<2x4x3x5xf32>) -> tensor<2x4x3x5xf32>
+  return %o : tensor<2x4x3x5xf32>
+}
