@@ -76,8 +76,9 @@ struct LowerTilesToLoops
                                                   op.getTarget());
     }
     SmallVector<linalg::LinalgOp> ops;
-    getOperation()->walk([&](scf::ForallOp worker) {
-      worker->walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    getOperation()->walk([&](linalg::LinalgOp op) {
+      if (op->getParentOfType<scf::ForallOp>())
+        ops.push_back(op);
     });
     for (linalg::LinalgOp op : ops) {
       rewriter.setInsertionPoint(op);

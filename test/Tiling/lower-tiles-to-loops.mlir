@@ -39,6 +39,23 @@ func.func @worker(%m: memref<?x8xf32, strided<[?, ?]>>, %out: memref<?x8xf32>, %
   return
 }
 
+// Workers in workers.
+// CHECK-LABEL: func @nested
+// CHECK: scf.forall
+// CHECK: scf.forall
+// CHECK-NOT: linalg.
+// CHECK: return
+func.func @nested(%out: memref<4x5x8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  scf.forall (%i) in (4) {
+    scf.forall (%j) in (5) {
+      %row = memref.subview %out[%i, %j, 0] [1, 1, 8] [1, 1, 1] : memref<4x5x8xf32> to memref<8xf32, strided<[1], offset: ?>>
+      linalg.fill ins(%zero : f32) outs(%row : memref<8xf32, strided<[1], offset: ?>>)
+    }
+  }
+  return
+}
+
 // The stack does not grow with the steps of a worker; what a thread of its own
 // has stays there.
 // CHECK-LABEL: func @steps

@@ -14,6 +14,7 @@
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/TilingInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "relattn/IR/RelAttnAttributes.td"
@@ -40,7 +41,10 @@ class RelAttn_DestinationStyleOp<string mnemonic, list<Trait> traits = []>
 //===----------------------------------------------------------------------===//
 
 def RelAttn_AttentionOp : RelAttn_DestinationStyleOp<"attention",
-    [AttrSizedOperandSegments]> {
+    [AttrSizedOperandSegments,
+     DeclareOpInterfaceMethods<TilingInterface, [
+       "getLoopIteratorTypes", "getIterationDomain", "getTiledImplementation",
+       "getResultTilePosition", "generateResultTileValue"]>]> {
   let summary = "Attention with relative-position bias";
   let description = [{
     For each batch entry b, head h = g * R + r and query i, over the keys j that
@@ -82,6 +86,11 @@ def RelAttn_AttentionOp : RelAttn_DestinationStyleOp<"attention",
     may be negative. `scale` is 1 unless given: T5 does not scale.
 
     Sizes that are dynamic must agree at run time; that is not checked.
+
+    Upstream's tiling (TilingInterface) distributes attention over the loops of b,
+    g and m, in this order, as far as the output has them: a tile of it is an
+    attention with sliced operands and a moved query offset. Keys are split by
+    `relattn.merge`.
 
     Constraints:
 

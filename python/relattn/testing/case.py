@@ -174,6 +174,8 @@ class Case:
         inits = ", ".join(f"%{out}_init" for out, *_ in outputs)
         kinds = ", ".join(types[out] for out, *_ in outputs)
         parts.append(f"outs({inits} : {kinds})")
+        # For scripts that tile: how many loops the op has for them.
+        parts.append(f"{{loops = {sum(d in 'bgm' for d in self.maps[3])} : i64}}")
         return "\n      ".join(parts)
 
     # -- execution ------------------------------------------------------------
