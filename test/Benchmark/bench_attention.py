@@ -165,24 +165,34 @@ def run_case(library, case, threads, rounds, torch):
     return rows
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def parse_arguments(description, more=()):
+    """The arguments of the benchmarks of attention, with others of this one's
+    own (name, type, default), and PyTorch or None."""
+    parser = argparse.ArgumentParser(description=description)
+    for name, kind, default in more:
+        parser.add_argument(name, type=kind, default=default)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--tiny", action="store_true", help="small shapes, to see that it runs")
     parser.add_argument("--json", help="file for one JSON object per line")
-    parser.add_argument("--only", help="cases whose name holds this")
+    parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--no-torch", action="store_true")
     args = parser.parse_args()
     os.environ.pop("OPENBLAS_CORETYPE", None)
-    torch = None
-    if not args.no_torch:
-        try:
-            import torch
-        except ImportError:
-            print("PyTorch is not installed: left out", file=sys.stderr)
+    if args.no_torch:
+        return args, None
+    try:
+        import torch
+    except ImportError:
+        print("PyTorch is not installed: left out", file=sys.stderr)
+        return args, None
+    return args, torch
+
+
+def main():
+    args, torch = parse_arguments(__doc__.split("\n")[0])
     library = yardstick()
-    cases = [c for c in (TINY if args.tiny else CASES) if not args.only or args.only in describe(c)]
+    cases = [c for c in (TINY if args.tiny else CASES) if args.only in describe(c)]
     lines = []
     print("| case | threads | implementation | median ms | of peak | time / yardstick |\n|---|---|---|---|---|---|")
     for threads in args.threads:

@@ -6,22 +6,19 @@
 What limits it is reading keys and values once, so the yardstick is a plain read
 of the same bytes, each implementation and the read turn about in one process:
 
-    bench_decode.py [--queries 1] [--threads 1 2] [--rounds 15] [--json FILE]
+    bench_decode.py [--queries 1] [--threads 1 2] [--rounds 15] [--only NAME] [--json FILE]
 """
 
-import argparse
 import ctypes
 import json
-import os
 import statistics
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
 import relattn
-from bench_attention import SCHEME, aligned, instruction_set, yardstick
+from bench_attention import SCHEME, aligned, instruction_set, parse_arguments, yardstick
 from relattn.jit import Module
 
 #: (heads, N, D)
@@ -43,6 +40,11 @@ def kernel(heads, queries, depth, threads):
         f"query_offset(%offset : index) outs(%o : tensor<{few}>)\n"
         f"bufferization.materialize_in_destination %r in restrict writable %o_m : (tensor<{few}>, memref<{few}>) -> ()\nreturn\n}}\n")
     return Module(text, (f"--relattn-to-cpu=threads={'openmp' if threads > 1 else 'none'}",), optimize="-O3")
+
+
+def describe(case, queries):
+    heads, keys, depth = case
+    return f"H{heads} M={queries} N={keys} D{depth}"
 
 
 def run_case(library, case, queries, threads, rounds, torch):
@@ -99,33 +101,21 @@ def run_case(library, case, queries, threads, rounds, torch):
     rows = []
     for name, samples in times.items():
         median = statistics.median(samples)
-        rows.append({"impl": name, "case": f"H{heads} M={queries} N={keys} D{depth}", "isa": instruction_set(), "threads": threads,
+        rows.append({"impl": name, "case": describe(case, queries), "isa": instruction_set(), "threads": threads,
                      "median_us": round(1e6 * median, 1), "spread": round((max(samples) - min(samples)) / median, 3),
                      "fraction_of_read": round(read / median, 3), "gigabytes_per_second": round(cache.nbytes / median / 1e9, 1)})
     return rows
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--queries", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--tiny", action="store_true", help="a small shape, to see that it runs")
-    parser.add_argument("--json", help="file for one JSON object per line")
-    parser.add_argument("--no-torch", action="store_true")
-    args = parser.parse_args()
-    os.environ.pop("OPENBLAS_CORETYPE", None)
-    torch = None
-    if not args.no_torch:
-        try:
-            import torch
-        except ImportError:
-            print("PyTorch is not installed: left out", file=sys.stderr)
+    args, torch = parse_arguments(__doc__.split("\n")[0], [("--queries", int, 1)])
     library = yardstick()
     lines = []
     print("| case | threads | implementation | median us | GB/s | of a plain read |\n|---|---|---|---|---|---|")
     for threads in args.threads:
         for case in TINY if args.tiny else CASES:
+            if args.only not in describe(case, args.queries):
+                continue
             for row in run_case(library, case, args.queries, threads, args.rounds, torch):
                 lines.append(row)
                 print(f"| {row['case']} | {threads} | {row['impl']} | {row['median_us']:.1f} | {row['gigabytes_per_second']:.1f} "

@@ -412,7 +412,9 @@ class Composer:
         else:
             operands.append((scores.name, kind, dims))
         body, current = [], place_of_scores
-        if place == "in the add":
+
+        def scale(value):
+            """Multiplies in the body: the product's name."""
             operand, lines, number = self.factor_lines(self.factor, False)
             if operand:
                 slot = len(operands)
@@ -420,8 +422,11 @@ class Composer:
                 number, lines = (number.replace("%factor", f"%in{slot}"),
                                  [line.replace("%factor", f"%in{slot}") for line in lines])
             flags = " fastmath<reassoc>" if self.chance(0.5) else ""
-            body += [*lines, f"%sc = arith.mulf {current}, {number}{flags} : {t}"]
-            current = "%sc"
+            body.extend([*lines, f"%sc = arith.mulf {value}, {number}{flags} : {t}"])
+            return "%sc"
+
+        if place == "in the add":
+            current = scale(current)
             scores = Value("", dims, *self.scaled_data(scores, self.factor))
             data, magnitude = self.added(scores, terms)
         for i in range(len(terms)):
@@ -437,15 +442,7 @@ class Composer:
             current = "%w"
             data, magnitude = 2 * data, 2 * magnitude
         if place == "after the add in one body":
-            operand, lines, number = self.factor_lines(self.factor, False)
-            if operand:
-                slot = len(operands)
-                operands.append(operand)
-                number, lines = (number.replace("%factor", f"%in{slot}"),
-                                 [line.replace("%factor", f"%in{slot}") for line in lines])
-            flags = " fastmath<reassoc>" if self.chance(0.5) else ""
-            body += [*lines, f"%sc = arith.mulf {current}, {number}{flags} : {t}"]
-            current = "%sc"
+            current = scale(current)
             data, magnitude = self.scaled_data(Value("", dims, data, magnitude), self.factor)
         name = p.generic(dims, operands, [*body, current], outs=outs)
         return Value(name, dims, data, magnitude)
