@@ -76,8 +76,11 @@ Value PanelStep::createScores() {
                [&](OpBuilder &inner, Location bodyLoc, ValueRange) {
                  Value n = linalg::IndexOp::create(inner, bodyLoc, 0);
                  Value m = linalg::IndexOp::create(inner, bodyLoc, 1);
-                 Value at = arith::SubIOp::create(inner, bodyLoc, place, n);
-                 at = arith::AddIOp::create(inner, bodyLoc, at, m);
+                 Value back = m, forth = n;
+                 if (!op.getAscending())
+                   std::swap(back, forth);
+                 Value at = arith::SubIOp::create(inner, bodyLoc, place, back);
+                 at = arith::AddIOp::create(inner, bodyLoc, at, forth);
                  return SmallVector<Value>{
                      tensor::ExtractOp::create(inner, bodyLoc, strip, at)};
                })
@@ -196,13 +199,16 @@ SmallVector<Value> PanelStep::lower() {
   return {out, maximum, sum};
 }
 
-/// One query whose scores have a buffer of static size.
+/// One query whose scores have a buffer of static size, and to whom all else is
+/// contiguous.
 static bool isRow(OnlineAttentionOp op) {
-  auto max = cast<RankedTensorType>(op.getMax().getType());
   AffineExpr n = getAffineDimExpr(OnlineAttentionOp::N, op.getContext());
-  int64_t numKeys = cast<RankedTensorType>(op.getKey().getType())
-                        .getDimSize(*op.getKeyMap().getResultPosition(n));
-  return max.getDimSize(0) == 1 &&
+  bool isContiguous = op.getKeyMap().getResult(0) == n &&
+                      op.getValueMap().getResult(0) == n &&
+                      (!op.getStrip() || op.getAscending());
+  int64_t numKeys = cast<RankedTensorType>(op.getKey().getType()).getDimSize(0);
+  auto max = cast<RankedTensorType>(op.getMax().getType());
+  return isContiguous && max.getDimSize(0) == 1 &&
          (op.getMaxKeys() || ShapedType::isStatic(numKeys));
 }
 

@@ -84,20 +84,9 @@ Value RowStep::createBias(Value scores) {
   Value strip = op.getStrip();
   if (!strip)
     return createFill(0.0, scores, std::nullopt);
-  if (op.getAscending()) {
-    SmallVector<OpFoldResult> place = {getAsOpFoldResult(op.getPlace())};
-    Value part = createSlice(b, loc, strip, place, {numKeys});
-    return linalg::CopyOp::create(b, loc, part, scores).getResult(0);
-  }
-  return createGeneric(std::nullopt, {Key}, {}, {}, {{scores, getMap({Key})}},
-                       [&](OpBuilder &inner, Location bodyLoc, ValueRange) {
-                         Value n = linalg::IndexOp::create(inner, bodyLoc, 0);
-                         Value at = arith::SubIOp::create(inner, bodyLoc,
-                                                          op.getPlace(), n);
-                         return SmallVector<Value>{tensor::ExtractOp::create(
-                             inner, bodyLoc, strip, at)};
-                       })
-      .getResult(0);
+  SmallVector<OpFoldResult> place = {getAsOpFoldResult(op.getPlace())};
+  Value part = createSlice(b, loc, strip, place, {numKeys});
+  return linalg::CopyOp::create(b, loc, part, scores).getResult(0);
 }
 
 /// init[n] + sum_d key[n, d] * query[d]
@@ -106,20 +95,12 @@ Value RowStep::createDots(Value init) {
   int64_t depth = cast<RankedTensorType>(query.getType()).getDimSize(0);
   // Whole vectors of what divides d.
   int64_t width = std::gcd(depth, lanes);
-  bool isTransposed = op.getKeyMap().getResult(0) == b.getAffineDimExpr(Dim::D);
   SmallVector<ReassociationIndices> keyGroups = {{0}, {1, 2}};
+  SmallVector<OpFoldResult> keySizes = {numKeys, b.getIndexAttr(depth / width),
+                                        b.getIndexAttr(width)};
   SmallVector<int64_t> keyShape = {
       getConstantIntValue(numKeys).value_or(ShapedType::kDynamic),
       depth / width, width};
-  SmallVector<OpFoldResult> keySizes = {numKeys, b.getIndexAttr(depth / width),
-                                        b.getIndexAttr(width)};
-  AffineMap keyMap = getMap({Key, Part, PartLane});
-  if (isTransposed) {
-    keyGroups = {{0, 1}, {2}};
-    std::rotate(keyShape.begin(), keyShape.begin() + 1, keyShape.end());
-    std::rotate(keySizes.begin(), keySizes.begin() + 1, keySizes.end());
-    keyMap = getMap({Part, PartLane, Key});
-  }
   Value keys = tensor::ExpandShapeOp::create(b, loc, getType(keyShape),
                                              op.getKey(), keyGroups, keySizes);
   SmallVector<ReassociationIndices> queryGroups = {{0, 1}};
@@ -131,7 +112,8 @@ Value RowStep::createDots(Value init) {
                  TileKind::DotsZero);
   partial = createGeneric(
                 TileKind::Dots, {Key, Part, PartLane}, {Part},
-                {{keys, keyMap}, {queries, getMap({Part, PartLane})}},
+                {{keys, getMap({Key, Part, PartLane})},
+                 {queries, getMap({Part, PartLane})}},
                 {{partial, getMap({Key, PartLane})}},
                 [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
                   Value product =
@@ -277,20 +259,17 @@ SmallVector<Value> RowStep::lower() {
   SmallVector<int64_t> columns = {width};
   Value product = createFill(
       0.0, tensor::EmptyOp::create(b, loc, columns, type), TileKind::Zero);
-  bool isTransposed =
-      op.getValueMap().getResult(0) == b.getAffineDimExpr(Dim::E);
   product =
-      createGeneric(TileKind::RowValues, {Column, Key}, {Key},
-                    {{weights, getMap({Key})},
-                     {op.getValue(), isTransposed ? getMap({Column, Key})
-                                                  : getMap({Key, Column})}},
-                    {{product, column}},
-                    [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                      Value term = arith::MulFOp::create(inner, bodyLoc,
-                                                         args[0], args[1]);
-                      return SmallVector<Value>{
-                          arith::AddFOp::create(inner, bodyLoc, args[2], term)};
-                    })
+      createGeneric(
+          TileKind::RowValues, {Column, Key}, {Key},
+          {{weights, getMap({Key})}, {op.getValue(), getMap({Key, Column})}},
+          {{product, column}},
+          [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
+            Value term =
+                arith::MulFOp::create(inner, bodyLoc, args[0], args[1]);
+            return SmallVector<Value>{
+                arith::AddFOp::create(inner, bodyLoc, args[2], term)};
+          })
           .getResult(0);
   row = createGeneric(TileKind::Rescale, {Column}, {}, {{product, column}},
                       {{row, column}},
