@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -27,37 +28,36 @@ struct LowerTilesToLoops
     : public relattn::impl::LowerTilesToLoopsBase<LowerTilesToLoops> {
   using LowerTilesToLoopsBase::LowerTilesToLoopsBase;
 
-  /// Makes the workers' buffers once for all of them, before their loop.
-  void shareBuffers() {
-    getOperation()->walk([](scf::ForallOp workers) {
-      SmallVector<memref::AllocOp> buffers;
-      workers->walk([&](memref::AllocOp op) {
-        if (op.getType().hasStaticShape() &&
-            !op->hasAttr(
-                bufferization::BufferizationDialect::kManualDeallocation))
-          buffers.push_back(op);
-      });
-      for (memref::AllocOp op : buffers)
-        op->moveBefore(workers);
+  /// Moves static buffers that no step hands to the next one: for one worker
+  /// after another those on the heap before the loop of workers, else those on
+  /// the stack to the start of their worker, whose stack would grow with each
+  /// step. Upstream's buffer-loop-hoisting also moves what the program frees in
+  /// its loop.
+  void hoistBuffers(scf::ForallOp workers,
+                    const BufferViewFlowAnalysis &views) {
+    SmallVector<Operation *> buffers;
+    workers->walk([&](Operation *op) {
+      bool isMoved =
+          oneWorker ? isa<memref::AllocOp>(op) : isa<memref::AllocaOp>(op);
+      if (!isMoved || op->getParentOp() == (oneWorker ? nullptr : workers) ||
+          op->hasAttr(
+              bufferization::BufferizationDialect::kManualDeallocation) ||
+          !cast<MemRefType>(op->getResult(0).getType()).hasStaticShape())
+        return;
+      Operation *parent = op->getParentOp();
+      while (isa<scf::ForOp, scf::IfOp>(parent))
+        parent = parent->getParentOp();
+      bool isCarried =
+          llvm::any_of(views.resolve(op->getResult(0)), [](Value alias) {
+            return isa<BlockArgument>(alias) ||
+                   isa<RegionBranchOpInterface>(alias.getDefiningOp());
+          });
+      if (!isCarried && (oneWorker || parent == workers))
+        buffers.push_back(op);
     });
-  }
-
-  /// Makes a worker's buffers on the stack at its start: in its loops the stack
-  /// would grow with each step.
-  void hoistFromLoops() {
-    getOperation()->walk([](scf::ForallOp workers) {
-      SmallVector<memref::AllocaOp> buffers;
-      workers->walk([&](memref::AllocaOp op) {
-        Operation *parent = op->getParentOp();
-        while (isa<scf::ForOp, scf::IfOp>(parent))
-          parent = parent->getParentOp();
-        if (op.getType().hasStaticShape() && parent == workers &&
-            op->getParentOp() != workers)
-          buffers.push_back(op);
-      });
-      for (memref::AllocaOp op : llvm::reverse(buffers))
-        op->moveBefore(&workers.getBody()->front());
-    });
+    Operation *place = oneWorker ? workers : &workers.getBody()->front();
+    for (Operation *op : buffers)
+      op->moveBefore(place);
   }
 
   void runOnOperation() override {
@@ -88,10 +88,9 @@ struct LowerTilesToLoops
       }
       rewriter.eraseOp(op);
     }
-    if (oneWorker)
-      shareBuffers();
-    else
-      hoistFromLoops();
+    BufferViewFlowAnalysis views(getOperation());
+    getOperation()->walk(
+        [&](scf::ForallOp workers) { hoistBuffers(workers, views); });
   }
 };
 } // namespace

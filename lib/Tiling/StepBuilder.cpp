@@ -52,7 +52,8 @@ Value StepBuilder::createBuffer(ArrayRef<int64_t> shape,
   if (ShapedType::isDynamicShape(shape))
     return tensor::EmptyOp::create(b, loc, sizes, type);
   Operation *worker = op;
-  while (!isa<scf::ForallOp, FunctionOpInterface>(worker->getParentOp()))
+  while (!worker->getParentOp()->hasTrait<OpTrait::HasParallelRegion>() &&
+         !worker->getParentOp()->hasTrait<OpTrait::IsIsolatedFromAbove>())
     worker = worker->getParentOp();
   Value buffer;
   {

@@ -39,6 +39,35 @@ func.func @worker(%m: memref<?x8xf32, strided<[?, ?]>>, %out: memref<?x8xf32>, %
   return
 }
 
+// A buffer that a step hands to the next one is another buffer there.
+// CHECK-LABEL: func @carried
+// CHECK: scf.forall
+// CHECK: scf.for
+// CHECK-NEXT: memref.alloca() : memref<4xf32>
+// ONE-LABEL: func @carried
+// ONE: scf.for
+// ONE: scf.for
+// ONE: memref.alloc() : memref<8xf32>
+func.func @carried(%n: index, %x: memref<4xf32>, %y: memref<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.forall (%i) in (%n) {
+    %r = scf.for %j = %c0 to %n step %c1 iter_args(%old = %x) -> memref<4xf32> {
+      %new = memref.alloca() : memref<4xf32>
+      %v = memref.load %old[%c0] : memref<4xf32>
+      memref.store %v, %new[%c0] : memref<4xf32>
+      scf.yield %new : memref<4xf32>
+    }
+    %s = scf.for %j = %c0 to %n step %c1 iter_args(%old = %y) -> memref<8xf32> {
+      %new = memref.alloc() : memref<8xf32>
+      %v = memref.load %old[%c0] : memref<8xf32>
+      memref.store %v, %new[%c0] : memref<8xf32>
+      scf.yield %new : memref<8xf32>
+    }
+  }
+  return
+}
+
 // Workers in workers.
 // CHECK-LABEL: func @nested
 // CHECK: scf.forall
