@@ -74,11 +74,10 @@ AffineMap AttentionOp::getDefaultMaskMap() {
   return getMap(getContext(), dimensions);
 }
 
-/// The map of `lse`: the output's batch dimensions in their order, then m.
-static AffineMap getLseMap(AttentionOp op) {
-  SmallVector<unsigned> dimensions = op.getBatchDimensions();
-  dimensions.push_back(AttentionOp::M);
-  return AttentionOp::getMap(op.getContext(), dimensions);
+AffineMap AttentionOp::getLseMap() {
+  SmallVector<unsigned> dimensions = getBatchDimensions();
+  dimensions.push_back(M);
+  return getMap(getContext(), dimensions);
 }
 
 SmallVector<std::pair<Value, AffineMap>> AttentionOp::getMappedOperands() {
@@ -97,7 +96,7 @@ SmallVector<std::pair<Value, AffineMap>> AttentionOp::getMappedOperands() {
   if (getKeyLengths())
     result.emplace_back(getKeyLengths(), getMap(context, {B}));
   if (getLseInit())
-    result.emplace_back(getLseInit(), getLseMap(*this));
+    result.emplace_back(getLseInit(), getLseMap());
   return result;
 }
 
@@ -113,6 +112,17 @@ int64_t AttentionOp::getStaticSize(unsigned dimension) {
       return size;
   }
   return size;
+}
+
+OpFoldResult AttentionOp::getMixedSize(OpBuilder &builder, unsigned dimension) {
+  int64_t size = getStaticSize(dimension);
+  if (ShapedType::isStatic(size))
+    return builder.getIndexAttr(size);
+  AffineExpr expr = getAffineDimExpr(dimension, getContext());
+  for (auto [operand, map] : getMappedOperands())
+    if (std::optional<unsigned> position = map.getResultPosition(expr))
+      return tensor::getMixedSize(builder, getLoc(), operand, *position);
+  llvm_unreachable("a dynamic size comes from an operand");
 }
 
 int64_t AttentionOp::getStaticNumHeads() {
@@ -398,6 +408,6 @@ LogicalResult AttentionOp::verify() {
   if (getKeyLengths())
     operands.push_back(named("key_lengths", getKeyLengths(), batch));
   if (getLse())
-    operands.push_back(named("lse", getLseInit(), getLseMap(*this)));
+    operands.push_back(named("lse", getLseInit(), getLseMap()));
   return verifySizes(*this, operands);
 }

@@ -31,11 +31,7 @@ static SmallVector<unsigned> getLoops(AttentionOp op) {
 
 /// The map of a result.
 static AffineMap getResultMap(AttentionOp op, unsigned number) {
-  if (number == 0)
-    return op.getOutputMap();
-  SmallVector<unsigned> rows = op.getBatchDimensions();
-  rows.push_back(AttentionOp::M);
-  return AttentionOp::getMap(op.getContext(), rows);
+  return number == 0 ? op.getOutputMap() : op.getLseMap();
 }
 
 SmallVector<utils::IteratorType> AttentionOp::getLoopIteratorTypes() {
@@ -45,10 +41,7 @@ SmallVector<utils::IteratorType> AttentionOp::getLoopIteratorTypes() {
 
 SmallVector<Range> AttentionOp::getIterationDomain(OpBuilder &b) {
   return llvm::map_to_vector(getLoops(*this), [&](unsigned dimension) {
-    unsigned position = *getOutputMap().getResultPosition(
-        getAffineDimExpr(dimension, getContext()));
-    return Range{b.getIndexAttr(0),
-                 tensor::getMixedSize(b, getLoc(), getInit(), position),
+    return Range{b.getIndexAttr(0), getMixedSize(b, dimension),
                  b.getIndexAttr(1)};
   });
 }
@@ -149,12 +142,7 @@ private:
 
   /// A number of groups as one of heads.
   OpFoldResult inHeads(OpFoldResult groups) {
-    std::optional<unsigned> position = op.getOutputMap().getResultPosition(
-        getAffineDimExpr(AttentionOp::R, op.getContext()));
-    if (!position)
-      return groups;
-    OpFoldResult repeats =
-        tensor::getMixedSize(b, loc, op.getInit(), *position);
+    OpFoldResult repeats = op.getMixedSize(b, AttentionOp::R);
     std::optional<int64_t> x = getConstantIntValue(groups),
                            y = getConstantIntValue(repeats);
     if (x && y)

@@ -18,14 +18,7 @@ using namespace mlir;
 using namespace mlir::relattn;
 
 Value AttentionTiler::getSize(unsigned dimension) {
-  int64_t size = op.getStaticSize(dimension);
-  if (!ShapedType::isDynamic(size))
-    return number(size);
-  for (auto [tensor, map] : op.getMappedOperands())
-    if (std::optional<unsigned> position =
-            map.getResultPosition(getAffineDimExpr(dimension, op.getContext())))
-      return b.createOrFold<tensor::DimOp>(loc, tensor, *position);
-  llvm_unreachable("a dynamic size comes from an operand");
+  return getValueOrCreateConstantIndexOp(b, loc, op.getMixedSize(b, dimension));
 }
 
 void AttentionTiler::getSlice(AffineMap map, const Ranges &kept,
@@ -179,11 +172,12 @@ Value AttentionTiler::insertPanel(Value tensor, Value panel, Value panels) {
 }
 
 AffineMap AttentionTiler::getOnlineMap(ArrayRef<unsigned> order) {
-  SmallVector<AffineExpr> exprs;
-  for (unsigned dimension : order)
-    exprs.push_back(b.getAffineDimExpr(dimension == Dim::M   ? Online::M
-                                       : dimension == Dim::N ? Online::N
-                                       : dimension == Dim::D ? Online::D
-                                                             : Online::E));
-  return AffineMap::get(Online::kNumDimensions, 0, exprs, b.getContext());
+  auto dimensions = llvm::map_to_vector(order, [](unsigned dimension) {
+    return unsigned(dimension == Dim::M   ? Online::M
+                    : dimension == Dim::N ? Online::N
+                    : dimension == Dim::D ? Online::D
+                                          : Online::E);
+  });
+  return AffineMap::getMultiDimMapWithTargets(Online::kNumDimensions,
+                                              dimensions, b.getContext());
 }

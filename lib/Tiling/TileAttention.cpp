@@ -133,10 +133,7 @@ void AttentionTiler::store(scf::ForallOp worker, ValueRange state) {
   storeOne(worker.getRegionIterArgs()[0], op.getOutputMap(), /*isLse=*/false);
   if (!op.getLseInit())
     return;
-  SmallVector<unsigned> rows(batch);
-  rows.push_back(Dim::M);
-  storeOne(worker.getRegionIterArgs()[1],
-           AttentionOp::getMap(op.getContext(), rows), /*isLse=*/true);
+  storeOne(worker.getRegionIterArgs()[1], op.getLseMap(), /*isLse=*/true);
 }
 
 SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
@@ -148,7 +145,7 @@ SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
   numKeys = getSize(Dim::N);
   createStrip();
   for (unsigned dimension : batch)
-    counts.push_back(getAsOpFoldResult(getSize(dimension)));
+    counts.push_back(op.getMixedSize(b, dimension));
   if (Value numParts = getNumParts())
     return tileParts(numParts, loops);
 

@@ -214,12 +214,17 @@ def RelAttn_AttentionOp : RelAttn_DestinationStyleOp<"attention",
 
     /// Those of b, g, r that the output has, in this order.
     ::llvm::SmallVector<unsigned> getBatchDimensions();
+    /// The map of `lse`: these, then m.
+    ::mlir::AffineMap getLseMap();
     /// Every tensor with dimensions of the iteration space, and its map.
     ::llvm::SmallVector<std::pair<::mlir::Value, ::mlir::AffineMap>>
     getMappedOperands();
     /// The size of a dimension: of the first operand that has it statically,
     /// else dynamic; 1 if none has it.
     int64_t getStaticSize(unsigned dimension);
+    /// The same, dynamic ones read from the first operand that has it.
+    ::mlir::OpFoldResult getMixedSize(::mlir::OpBuilder &builder,
+                                      unsigned dimension);
     /// H = G x R.
     int64_t getStaticNumHeads();
     /// The query offset if it is the same known number for every entry.

@@ -65,16 +65,8 @@ private:
     return result;
   }
 
-  /// The size of a dimension, static where any operand has it so.
   OpFoldResult getSize(unsigned dimension) {
-    int64_t size = op.getStaticSize(dimension);
-    if (!ShapedType::isDynamic(size))
-      return builder.getIndexAttr(size);
-    AffineExpr expr = getAffineDimExpr(dimension, op.getContext());
-    for (auto [operand, map] : op.getMappedOperands())
-      if (std::optional<unsigned> position = map.getResultPosition(expr))
-        return tensor::getMixedSize(builder, loc, operand, *position);
-    llvm_unreachable("a dynamic size comes from an operand");
+    return op.getMixedSize(builder, dimension);
   }
 
   SmallVector<OpFoldResult> getSizes(ArrayRef<unsigned> dimensions) {
