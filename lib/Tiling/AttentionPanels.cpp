@@ -18,50 +18,59 @@
 using namespace mlir;
 using namespace mlir::relattn;
 
+/// Carries a tensor through the panels of the block; `body` gets a panel, its
+/// first query and their number, and the tensor.
+Value AttentionTiler::forEachPanel(
+    Value init, function_ref<Value(Value, Value, Value, Value)> body) {
+  return scf::ForOp::create(
+             b, loc, zero, numPanels, one, init,
+             [&](OpBuilder &, Location, Value panel, ValueRange args) {
+               Value start = mul(panel, lanes);
+               Value queries = min(sub(blockQueries, start), lanes);
+               scf::YieldOp::create(b, loc,
+                                    body(panel, start, queries, args[0]));
+             })
+      .getResult(0);
+}
+
 /// scale * query of the block, transposed to [panels, D, lanes]; the lanes
 /// beyond the last query are 0.
 Value AttentionTiler::createQueryPanels() {
   Value panels = createScratch({sizes.panels, depth, sizes.lanes}, accumulator);
   double scale = op.getScale().convertToDouble();
-  auto loop = scf::ForOp::create(
-      b, loc, zero, numPanels, one, ValueRange(panels),
-      [&](OpBuilder &, Location, Value panel, ValueRange args) {
-        Value start = mul(panel, lanes);
-        Value queries = min(sub(blockQueries, start), lanes);
-        Value tile = getPanel(args[0], panel);
-        auto fill = linalg::FillOp::create(
-            b, loc, createFloatConstant(b, loc, accumulator, 0.0), tile);
-        setTileKind(fill, TileKind::Fill);
-        SmallVector<unsigned> order;
-        Value query = extract(op.getQuery(), op.getQueryMap(),
-                              {{Dim::M, {add(firstQuery, start), queries}},
-                               {Dim::D, {zero, b.getIndexAttr(depth)}}},
-                              order);
-        SmallVector<OpFoldResult> offsets(2, b.getIndexAttr(0)),
-            extents = {b.getIndexAttr(depth), queries};
-        Value out = createSlice(b, loc, fill.getResult(0), extents);
-        AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
-        bool isTransposed = order[0] == Dim::M;
-        AffineMap read = isTransposed
-                             ? AffineMap::get(2, 0, {d1, d0}, b.getContext())
-                             : b.getMultiDimIdentityMap(2);
-        auto pack = createGeneric(
-            TileKind::Pack, query, out, {read, b.getMultiDimIdentityMap(2)}, 2,
-            [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
-              Value value =
-                  convertFloat(inner, bodyLoc, values[0], accumulator);
-              if (scale == 1.0)
-                return value;
-              Value factor =
-                  createFloatConstant(inner, bodyLoc, accumulator, scale);
-              return Value(
-                  arith::MulFOp::create(inner, bodyLoc, value, factor));
-            });
-        Value packed = insertSlice(b, loc, pack.getResult(0), fill.getResult(0),
-                                   offsets, extents);
-        scf::YieldOp::create(b, loc, insertPanel(packed, panel, args[0]));
-      });
-  return loop.getResult(0);
+  return forEachPanel(panels, [&](Value panel, Value start, Value queries,
+                                  Value carried) {
+    Value tile = getPanel(carried, panel);
+    auto fill = linalg::FillOp::create(
+        b, loc, createFloatConstant(b, loc, accumulator, 0.0), tile);
+    setTileKind(fill, TileKind::Fill);
+    SmallVector<unsigned> order;
+    Value query = extract(op.getQuery(), op.getQueryMap(),
+                          {{Dim::M, {add(firstQuery, start), queries}},
+                           {Dim::D, {zero, b.getIndexAttr(depth)}}},
+                          order);
+    SmallVector<OpFoldResult> offsets(2, b.getIndexAttr(0)),
+        extents = {b.getIndexAttr(depth), queries};
+    Value out = createSlice(b, loc, fill.getResult(0), extents);
+    AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
+    bool isTransposed = order[0] == Dim::M;
+    AffineMap read = isTransposed
+                         ? AffineMap::get(2, 0, {d1, d0}, b.getContext())
+                         : b.getMultiDimIdentityMap(2);
+    auto pack = createGeneric(
+        TileKind::Pack, query, out, {read, b.getMultiDimIdentityMap(2)}, 2,
+        [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
+          Value value = convertFloat(inner, bodyLoc, values[0], accumulator);
+          if (scale == 1.0)
+            return value;
+          Value factor =
+              createFloatConstant(inner, bodyLoc, accumulator, scale);
+          return Value(arith::MulFOp::create(inner, bodyLoc, value, factor));
+        });
+    Value packed = insertSlice(b, loc, pack.getResult(0), fill.getResult(0),
+                               offsets, extents);
+    return insertPanel(packed, panel, carried);
+  });
 }
 
 /// Keys or values of the current block, in the accumulator type.
@@ -185,78 +194,63 @@ Value AttentionTiler::createOutput(Value out, ValueRange state) {
       order.push_back(dimension);
   }
   bool isTransposed = order[0] == Dim::M;
-  auto loop = scf::ForOp::create(
-      b, loc, zero, numPanels, one, ValueRange(out),
-      [&](OpBuilder &, Location, Value panel, ValueRange args) {
-        Value start = mul(panel, lanes);
-        Value queries = min(sub(blockQueries, start), lanes);
-        Value sum = getPanel(state[2], panel);
-        Value tile = getPanel(state[0], panel);
-        AffineMap row = b.getMultiDimIdentityMap(1);
-        auto inverse = createGeneric(
-            TileKind::Row, sum,
-            tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{sizes.lanes},
-                                    accumulator),
-            {row, row}, 1,
-            [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
-              Value nothing =
-                  createFloatConstant(inner, bodyLoc, accumulator, 0.0);
-              Value whole =
-                  createFloatConstant(inner, bodyLoc, accumulator, 1.0);
-              Value quotient =
-                  arith::DivFOp::create(inner, bodyLoc, whole, values[0]);
-              Value isEmpty = arith::CmpFOp::create(inner, bodyLoc,
-                                                    arith::CmpFPredicate::OEQ,
-                                                    values[0], nothing);
-              return Value(arith::SelectOp::create(inner, bodyLoc, isEmpty,
-                                                   nothing, quotient));
-            });
-        SmallVector<OpFoldResult> offsets, extents;
-        for (unsigned dimension : order) {
-          extents.push_back(dimension == Dim::M ? OpFoldResult(queries)
-                                                : b.getIndexAttr(width));
-          offsets.push_back(dimension == Dim::M ? getAsOpFoldResult(start)
-                                                : b.getIndexAttr(0));
-        }
-        Value part =
-            createSlice(b, loc, tile, {b.getIndexAttr(width), queries});
-        Value factors = createSlice(b, loc, inverse.getResult(0), {queries});
-        Value target = createSlice(b, loc, args[0], offsets, extents);
-        AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
-        MLIRContext *context = b.getContext();
-        AffineMap read = isTransposed ? AffineMap::get(2, 0, {d1, d0}, context)
-                                      : b.getMultiDimIdentityMap(2);
-        AffineMap rows =
-            AffineMap::get(2, 0, {isTransposed ? d0 : d1}, context);
-        auto unpack = createGeneric(
-            TileKind::Pack, {part, factors}, target,
-            {read, rows, b.getMultiDimIdentityMap(2)}, 2,
-            [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
-              Value value =
-                  arith::MulFOp::create(inner, bodyLoc, values[0], values[1]);
-              return convertFloat(inner, bodyLoc, value,
-                                  getElementTypeOrSelf(out));
-            });
-        scf::YieldOp::create(b, loc,
-                             insertSlice(b, loc, unpack.getResult(0), args[0],
-                                         offsets, extents));
-      });
-  return loop.getResult(0);
+  return forEachPanel(out, [&](Value panel, Value start, Value queries,
+                               Value carried) {
+    Value sum = getPanel(state[2], panel);
+    Value tile = getPanel(state[0], panel);
+    AffineMap row = b.getMultiDimIdentityMap(1);
+    auto inverse = createGeneric(
+        TileKind::Row, sum,
+        tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{sizes.lanes},
+                                accumulator),
+        {row, row}, 1,
+        [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
+          Value nothing = createFloatConstant(inner, bodyLoc, accumulator, 0.0);
+          Value whole = createFloatConstant(inner, bodyLoc, accumulator, 1.0);
+          Value quotient =
+              arith::DivFOp::create(inner, bodyLoc, whole, values[0]);
+          Value isEmpty = arith::CmpFOp::create(
+              inner, bodyLoc, arith::CmpFPredicate::OEQ, values[0], nothing);
+          return Value(arith::SelectOp::create(inner, bodyLoc, isEmpty, nothing,
+                                               quotient));
+        });
+    SmallVector<OpFoldResult> offsets, extents;
+    for (unsigned dimension : order) {
+      extents.push_back(dimension == Dim::M ? OpFoldResult(queries)
+                                            : b.getIndexAttr(width));
+      offsets.push_back(dimension == Dim::M ? getAsOpFoldResult(start)
+                                            : b.getIndexAttr(0));
+    }
+    Value part = createSlice(b, loc, tile, {b.getIndexAttr(width), queries});
+    Value factors = createSlice(b, loc, inverse.getResult(0), {queries});
+    Value target = createSlice(b, loc, carried, offsets, extents);
+    AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
+    MLIRContext *context = b.getContext();
+    AffineMap read = isTransposed ? AffineMap::get(2, 0, {d1, d0}, context)
+                                  : b.getMultiDimIdentityMap(2);
+    AffineMap rows = AffineMap::get(2, 0, {isTransposed ? d0 : d1}, context);
+    auto unpack = createGeneric(
+        TileKind::Pack, {part, factors}, target,
+        {read, rows, b.getMultiDimIdentityMap(2)}, 2,
+        [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
+          Value value =
+              arith::MulFOp::create(inner, bodyLoc, values[0], values[1]);
+          return convertFloat(inner, bodyLoc, value, getElementTypeOrSelf(out));
+        });
+    return insertSlice(b, loc, unpack.getResult(0), carried, offsets, extents);
+  });
 }
 
 /// max + log(sum): -inf for a query that has seen nothing. One logarithm for
 /// each query that exists: a loop, not a vector that would have to be masked.
 Value AttentionTiler::createLse(Value out, ValueRange state) {
-  auto loop = scf::ForOp::create(
-      b, loc, zero, numPanels, one, ValueRange(out),
-      [&](OpBuilder &, Location, Value panel, ValueRange args) {
-        Value start = mul(panel, lanes);
-        Value queries = min(sub(blockQueries, start), lanes);
+  return forEachPanel(
+      out, [&](Value panel, Value start, Value queries, Value carried) {
         SmallVector<OpFoldResult> offset = {start}, extent = {queries};
         auto getPart = [&](Value rows) {
           return createSlice(b, loc, getPanel(rows, panel), extent);
         };
-        Value target = createSlice(b, loc, args[0], offset, extent);
+        Value target = createSlice(b, loc, carried, offset, extent);
         AffineMap row = b.getMultiDimIdentityMap(1);
         auto lse = linalg::GenericOp::create(
             b, loc, target.getType(),
@@ -268,9 +262,6 @@ Value AttentionTiler::createLse(Value out, ValueRange state) {
                   arith::AddFOp::create(inner, bodyLoc, values[0], logarithm);
               linalg::YieldOp::create(inner, bodyLoc, sum);
             });
-        scf::YieldOp::create(
-            b, loc,
-            insertSlice(b, loc, lse.getResult(0), args[0], offset, extent));
+        return insertSlice(b, loc, lse.getResult(0), carried, offset, extent);
       });
-  return loop.getResult(0);
 }

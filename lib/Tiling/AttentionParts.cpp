@@ -114,9 +114,7 @@ AttentionTiler::tileParts(Value numParts,
   }
   // Over (part, panel, lane, e).
   auto getMap = [&](ArrayRef<unsigned> dims) {
-    auto exprs = llvm::map_to_vector(
-        dims, [&](unsigned dim) { return b.getAffineDimExpr(dim); });
-    return AffineMap::get(4, 0, exprs, b.getContext());
+    return AffineMap::getMultiDimMapWithTargets(4, dims, b.getContext());
   };
   auto merge = MergeOp::create(
       b, loc, parts, createState(),

@@ -96,6 +96,8 @@ private:
   SmallVector<Value> tileParts(Value numParts,
                                SmallVectorImpl<scf::ForallOp> &loops);
   // Inside of the loop over workers.
+  Value forEachPanel(Value init,
+                     function_ref<Value(Value, Value, Value, Value)> body);
   Value createQueryPanels();
   bool isCopied(AffineMap map, unsigned column);
   Value getBlock(Value tensor, AffineMap map, unsigned column, Value scratch,

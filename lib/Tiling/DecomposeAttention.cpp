@@ -47,7 +47,10 @@ public:
   SmallVector<Value> lower();
 
 private:
-  AffineMap getMap(ArrayRef<unsigned> dimensions);
+  AffineMap getMap(ArrayRef<unsigned> dimensions) {
+    return AffineMap::getMultiDimMapWithTargets(Dim::kNumDimensions, dimensions,
+                                                b.getContext());
+  }
   Value createScores();
   Value addMask(Value scores, Value mask, AffineMap map);
 
@@ -55,13 +58,6 @@ private:
 };
 
 } // namespace
-
-AffineMap PanelStep::getMap(ArrayRef<unsigned> dimensions) {
-  SmallVector<AffineExpr> exprs;
-  for (unsigned dimension : dimensions)
-    exprs.push_back(b.getAffineDimExpr(dimension));
-  return AffineMap::get(Dim::kNumDimensions, 0, exprs, b.getContext());
-}
 
 /// sum_d key * query, from the strip or from zero.
 Value PanelStep::createScores() {
@@ -91,13 +87,7 @@ Value PanelStep::createScores() {
   return createGeneric(
              TileKind::Scores, {Dim::N, Dim::M, Dim::D}, {Dim::D},
              {{op.getKey(), op.getKeyMap()}, {op.getQuery(), op.getQueryMap()}},
-             {{init, map}},
-             [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-               Value product =
-                   arith::MulFOp::create(inner, bodyLoc, args[0], args[1]);
-               return SmallVector<Value>{
-                   arith::AddFOp::create(inner, bodyLoc, args[2], product)};
-             })
+             {{init, map}}, accumulateProduct)
       .getResult(0);
 }
 
@@ -113,11 +103,7 @@ Value PanelStep::addMask(Value scores, Value mask, AffineMap map) {
   Value part = createSlice(b, loc, scores, offsets, extents);
   Value masked =
       createGeneric(TileKind::Mask, {Dim::N, Dim::M}, {}, {{mask, map}},
-                    {{part, getMap({Dim::N, Dim::M})}},
-                    [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                      return SmallVector<Value>{arith::AddFOp::create(
-                          inner, bodyLoc, args[1], args[0])};
-                    })
+                    {{part, getMap({Dim::N, Dim::M})}}, accumulate)
           .getResult(0);
   return insertSlice(b, loc, masked, scores, offsets, extents);
 }
@@ -132,11 +118,7 @@ SmallVector<Value> PanelStep::lower() {
 
   Value maximum =
       createGeneric(TileKind::Maximum, {Dim::N, Dim::M}, {Dim::N},
-                    {{scores, tile}}, {{op.getMaxInit(), rows}},
-                    [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                      return SmallVector<Value>{arith::MaximumFOp::create(
-                          inner, bodyLoc, args[0], args[1])};
-                    })
+                    {{scores, tile}}, {{op.getMaxInit(), rows}}, takeMaximum)
           .getResult(0);
   auto createRow = [&](ArrayRef<Value> ins, Value out, GenericBody body) {
     SmallVector<MappedValue> mapped;
@@ -184,13 +166,7 @@ SmallVector<Value> PanelStep::lower() {
       createGeneric(TileKind::Values, {Dim::E, Dim::M, Dim::N}, {Dim::N},
                     {{op.getValue(), op.getValueMap()},
                      {exponentials.getResult(0), tile}},
-                    {{zeroOut, op.getOutputMap()}},
-                    [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                      Value term = arith::MulFOp::create(inner, bodyLoc,
-                                                         args[0], args[1]);
-                      return SmallVector<Value>{
-                          arith::AddFOp::create(inner, bodyLoc, args[2], term)};
-                    })
+                    {{zeroOut, op.getOutputMap()}}, accumulateProduct)
           .getResult(0);
   Value out = createGeneric(TileKind::Rescale, {Dim::E, Dim::M}, {},
                             {{scale, rows}, {product, op.getOutputMap()}},

@@ -41,9 +41,8 @@ private:
   enum Loop : unsigned { Key, Part, PartLane, Row, RowLane, Column, kNumLoops };
 
   AffineMap getMap(ArrayRef<unsigned> loops) {
-    auto exprs = llvm::map_to_vector(
-        loops, [&](unsigned loop) { return b.getAffineDimExpr(loop); });
-    return AffineMap::get(kNumLoops, 0, exprs, b.getContext());
+    return AffineMap::getMultiDimMapWithTargets(kNumLoops, loops,
+                                                b.getContext());
   }
   RankedTensorType getType(ArrayRef<int64_t> shape) {
     return RankedTensorType::get(shape, type);
@@ -52,7 +51,7 @@ private:
   Value createBias(Value scores);
   Value createDots(Value init);
   Value addMask(Value scores, Value mask, AffineMap map);
-  Value joinLanes(Value perLane, Value init, bool isMaximum);
+  Value joinLanes(Value perLane, Value init, GenericBody body);
 
   /// Of a vector of scores.
   int64_t lanes;
@@ -110,25 +109,15 @@ Value RowStep::createDots(Value init) {
   Value partial =
       createFill(0.0, tensor::EmptyOp::create(b, loc, partialSizes, type),
                  TileKind::DotsZero);
-  partial = createGeneric(
-                TileKind::Dots, {Key, Part, PartLane}, {Part},
-                {{keys, getMap({Key, Part, PartLane})},
-                 {queries, getMap({Part, PartLane})}},
-                {{partial, getMap({Key, PartLane})}},
-                [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                  Value product =
-                      arith::MulFOp::create(inner, bodyLoc, args[0], args[1]);
-                  return SmallVector<Value>{
-                      arith::AddFOp::create(inner, bodyLoc, args[2], product)};
-                })
-                .getResult(0);
-  return createGeneric(
-             TileKind::DotsSum, {Key, PartLane}, {PartLane},
-             {{partial, getMap({Key, PartLane})}}, {{init, getMap({Key})}},
-             [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-               return SmallVector<Value>{
-                   arith::AddFOp::create(inner, bodyLoc, args[1], args[0])};
-             })
+  partial =
+      createGeneric(TileKind::Dots, {Key, Part, PartLane}, {Part},
+                    {{keys, getMap({Key, Part, PartLane})},
+                     {queries, getMap({Part, PartLane})}},
+                    {{partial, getMap({Key, PartLane})}}, accumulateProduct)
+          .getResult(0);
+  return createGeneric(TileKind::DotsSum, {Key, PartLane}, {PartLane},
+                       {{partial, getMap({Key, PartLane})}},
+                       {{init, getMap({Key})}}, accumulate)
       .getResult(0);
 }
 
@@ -139,31 +128,17 @@ Value RowStep::addMask(Value scores, Value mask, AffineMap map) {
     mask = widenMask(mask, map);
   bool hasKeys = map.getResultPosition(b.getAffineDimExpr(Dim::N)).has_value();
   AffineMap rowMap = hasKeys ? getMap({Key}) : getMap({});
-  return createGeneric(
-             std::nullopt, {Key}, {}, {{asRow(mask, map), rowMap}},
-             {{scores, getMap({Key})}},
-             [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-               return SmallVector<Value>{
-                   arith::AddFOp::create(inner, bodyLoc, args[1], args[0])};
-             })
+  return createGeneric(std::nullopt, {Key}, {}, {{asRow(mask, map), rowMap}},
+                       {{scores, getMap({Key})}}, accumulate)
       .getResult(0);
 }
 
 /// Maximum or sum of `init`, a tensor of one number, and all lanes. A dozen
 /// scalar instructions for a tile of keys: a loop.
-Value RowStep::joinLanes(Value perLane, Value init, bool isMaximum) {
-  AffineMap lane = AffineMap::get(2, 0, b.getAffineDimExpr(1));
-  AffineMap one = AffineMap::get(2, 0, b.getAffineDimExpr(0));
-  SmallVector<unsigned> loops = {0, 1}, reduced = {1};
-  return createGeneric(
-             std::nullopt, loops, reduced, {{perLane, lane}}, {{init, one}},
-             [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-               if (!isMaximum)
-                 return SmallVector<Value>{
-                     arith::AddFOp::create(inner, bodyLoc, args[1], args[0])};
-               return SmallVector<Value>{
-                   arith::MaximumFOp::create(inner, bodyLoc, args[0], args[1])};
-             })
+Value RowStep::joinLanes(Value perLane, Value init, GenericBody body) {
+  return createGeneric(std::nullopt, {Row, RowLane}, {RowLane},
+                       {{perLane, getMap({RowLane})}}, {{init, getMap({Row})}},
+                       body)
       .getResult(0);
 }
 
@@ -212,13 +187,9 @@ SmallVector<Value> RowStep::lower() {
   };
   Value maximum =
       createGeneric(TileKind::Maximum, {Row, RowLane}, {Row}, {{vectors, tile}},
-                    {{createLanes(kLowest), perLane}},
-                    [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                      return SmallVector<Value>{arith::MaximumFOp::create(
-                          inner, bodyLoc, args[0], args[1])};
-                    })
+                    {{createLanes(kLowest), perLane}}, takeMaximum)
           .getResult(0);
-  maximum = joinLanes(maximum, op.getMaxInit(), /*isMaximum=*/true);
+  maximum = joinLanes(maximum, op.getMaxInit(), takeMaximum);
 
   // Scalars, and vectors of equal ones.
   SmallVector<Value> zero = {arith::ConstantIndexOp::create(b, loc, 0)};
@@ -239,7 +210,7 @@ SmallVector<Value> RowStep::lower() {
   Value partSum = joinLanes(
       exponentials.getResult(1),
       createFill(0.0, tensor::EmptyOp::create(b, loc, {1}, type), std::nullopt),
-      /*isMaximum=*/false);
+      accumulate);
   Value oldSum = tensor::ExtractOp::create(b, loc, op.getSumInit(), zero);
   Value newSum = createMultiplyAdd(
       b, loc, oldSum, scale, tensor::ExtractOp::create(b, loc, partSum, zero));
@@ -259,18 +230,11 @@ SmallVector<Value> RowStep::lower() {
   SmallVector<int64_t> columns = {width};
   Value product = createFill(
       0.0, tensor::EmptyOp::create(b, loc, columns, type), TileKind::Zero);
-  product =
-      createGeneric(
-          TileKind::RowValues, {Column, Key}, {Key},
-          {{weights, getMap({Key})}, {op.getValue(), getMap({Key, Column})}},
-          {{product, column}},
-          [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-            Value term =
-                arith::MulFOp::create(inner, bodyLoc, args[0], args[1]);
-            return SmallVector<Value>{
-                arith::AddFOp::create(inner, bodyLoc, args[2], term)};
-          })
-          .getResult(0);
+  product = createGeneric(TileKind::RowValues, {Column, Key}, {Key},
+                          {{weights, getMap({Key})},
+                           {op.getValue(), getMap({Key, Column})}},
+                          {{product, column}}, accumulateProduct)
+                .getResult(0);
   row = createGeneric(TileKind::Rescale, {Column}, {}, {{product, column}},
                       {{row, column}},
                       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {

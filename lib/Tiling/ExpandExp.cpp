@@ -18,6 +18,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExpandExp.h"
+#include "../Conversion/RelAttnToLinalg/LoweringUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -33,13 +34,6 @@ Value relattn::createExpOfNonpositive(OpBuilder &builder, Location loc,
   auto exp = math::ExpOp::create(builder, loc, x);
   exp->setDiscardableAttr(kNonpositive, builder.getUnitAttr());
   return exp;
-}
-
-Value relattn::createMultiplyAdd(OpBuilder &builder, Location loc, Value x,
-                                 Value y, Value z) {
-  constexpr auto contract = arith::FastMathFlags::contract;
-  Value product = arith::MulFOp::create(builder, loc, x, y, contract);
-  return arith::AddFOp::create(builder, loc, product, z, contract);
 }
 
 namespace {

@@ -21,11 +21,6 @@ Value createExpOfNonpositive(OpBuilder &builder, Location loc, Value x);
 /// `hasFMA`, fused multiply-adds of the target, one step more for f32.
 void populateExpandExpPatterns(RewritePatternSet &patterns, bool hasFMA);
 
-/// x * y + z, fused where the target can. (math.fma is always fused: where the
-/// target cannot, by a call for each element.)
-Value createMultiplyAdd(OpBuilder &builder, Location loc, Value x, Value y,
-                        Value z);
-
 } // namespace mlir::relattn
 
 #endif // RELATTN_LIB_TILING_EXPANDEXP_H

@@ -27,6 +27,23 @@ Value relattn::createShift(OpBuilder &builder, Location loc, Value maximum) {
   return arith::SelectOp::create(builder, loc, isNone, zero, maximum);
 }
 
+SmallVector<Value> StepBuilder::accumulateProduct(OpBuilder &builder,
+                                                  Location loc,
+                                                  ValueRange args) {
+  Value product = arith::MulFOp::create(builder, loc, args[0], args[1]);
+  return {arith::AddFOp::create(builder, loc, args[2], product)};
+}
+
+SmallVector<Value> StepBuilder::accumulate(OpBuilder &builder, Location loc,
+                                           ValueRange args) {
+  return {arith::AddFOp::create(builder, loc, args[1], args[0])};
+}
+
+SmallVector<Value> StepBuilder::takeMaximum(OpBuilder &builder, Location loc,
+                                            ValueRange args) {
+  return {arith::MaximumFOp::create(builder, loc, args[0], args[1])};
+}
+
 Value StepBuilder::createFill(double value, Value init,
                               std::optional<TileKind> kind) {
   auto fill = linalg::FillOp::create(b, loc, createFloat(value), init);

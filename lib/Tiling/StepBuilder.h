@@ -23,6 +23,14 @@ protected:
   StepBuilder(OnlineAttentionOp op, OpBuilder &builder)
       : op(op), b(builder), loc(op.getLoc()), type(op.getAccumulatorType()) {}
 
+  // Bodies: args[2] + args[0] * args[1], and sum and maximum of two.
+  static SmallVector<Value> accumulateProduct(OpBuilder &builder, Location loc,
+                                              ValueRange args);
+  static SmallVector<Value> accumulate(OpBuilder &builder, Location loc,
+                                       ValueRange args);
+  static SmallVector<Value> takeMaximum(OpBuilder &builder, Location loc,
+                                        ValueRange args);
+
   Value createFloat(double value) {
     return createFloatConstant(b, loc, type, value);
   }

@@ -57,6 +57,13 @@ Value relattn::extractIndex(OpBuilder &builder, Location loc, Value tensor,
                                     entry);
 }
 
+Value relattn::createMultiplyAdd(OpBuilder &builder, Location loc, Value x,
+                                 Value y, Value z) {
+  constexpr auto contract = arith::FastMathFlags::contract;
+  Value product = arith::MulFOp::create(builder, loc, x, y, contract);
+  return arith::AddFOp::create(builder, loc, product, z, contract);
+}
+
 Value relattn::createSlice(OpBuilder &builder, Location loc, Value tensor,
                            ArrayRef<OpFoldResult> offsets,
                            ArrayRef<OpFoldResult> sizes,

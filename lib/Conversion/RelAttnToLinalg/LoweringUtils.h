@@ -23,6 +23,11 @@ Value convertFloat(OpBuilder &builder, Location loc, Value value, Type type);
 Value createFloatConstant(OpBuilder &builder, Location loc, Type type,
                           double value);
 
+/// x * y + z, fused where the target can. (math.fma is always fused: where the
+/// target cannot, by a call for each element.)
+Value createMultiplyAdd(OpBuilder &builder, Location loc, Value x, Value y,
+                        Value z);
+
 /// A tensor of `sizes` filled with `value`.
 Value createFilledTensor(OpBuilder &builder, Location loc,
                          ArrayRef<OpFoldResult> sizes, Type elementType,
