@@ -329,7 +329,7 @@ OffsetAnalysis::Outcome OffsetAnalysis::findRowScheme(OffsetBias bias,
                                                       Offsets range) {
   int64_t rows = *bias.rows;
   bool isKnown = false;
-  // A chain of floats may round next to a step: both neighbours are tried.
+  // Libraries differ in the last place of a logarithm.
   for (int ulps : {0, 1, -1}) {
     Offsets defined = getDefinedRange(row, rows);
     std::optional<Pieces> pieces =
