@@ -14,13 +14,13 @@ import argparse
 import re
 import sys
 
-STACK = re.compile(r"\(%r(?:sp|bp|bx)\b|\[(?:rsp|rbp|rbx)\b")
 VECTOR = re.compile(r"[xyz]mm\d")
 
 
 def innermost_loops(text):
-    """(function, instructions) of each loop without a jump but its own."""
-    labels, code, function = {}, [], ""
+    """(function, registers that point to its stack, instructions) of each loop
+    without a jump but its own."""
+    labels, code, frames, function = {}, [], {}, ""
     for line in text.splitlines():
         label = re.match(r"^([\w.$]+):", line)
         if label:
@@ -31,11 +31,15 @@ def innermost_loops(text):
         instruction = re.match(r"^\t([a-z]\w*)\s*([^#]*)", line)
         if instruction:
             code.append((function, instruction[1], instruction[2].strip()))
+            # Without this copy they are registers like others.
+            frame = re.match(r"^\tmovq\s+%rsp, %(rb[px])", line)
+            if frame:
+                frames.setdefault(function, {"rsp"}).add(frame[1])
     for end, (name, op, target) in enumerate(code):
         start = labels.get(target, end + 1) if op.startswith("j") else end + 1
         body = code[start:end + 1]
         if body and not any(x[1].startswith("j") for x in body[:-1]):
-            yield name, body
+            yield name, frames.get(name, {"rsp"}), body
 
 
 def main():
@@ -45,11 +49,12 @@ def main():
     args = parser.parse_args()
     text = open(args.file).read() if args.file else sys.stdin.read()
     spilled, tiles = 0, 0
-    for function, body in innermost_loops(text):
+    for function, frame, body in innermost_loops(text):
         products = sum(bool(re.match(r"vfn?madd|mulps|mulpd", op)) for _, op, _ in body)
         if products < 4:
             continue
-        stack = sum(bool(STACK.search(operands) and VECTOR.search(operands)) for _, _, operands in body)
+        on_stack = re.compile(rf"\(%(?:{'|'.join(frame)})\b")
+        stack = sum(bool(on_stack.search(operands) and VECTOR.search(operands)) for _, _, operands in body)
         broadcasts = sum("broadcast" in op or "{1to" in operands for _, op, operands in body)
         width = max((w for _, _, operands in body for w in re.findall(r"([xyz])mm", operands)), default="x")
         is_tile = function.startswith("relattn_tile")

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Utils/Utils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "relattn/Tiling/Passes.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -62,6 +63,23 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
       }
   }
 
+  /// Constants, and a vector for each row where one says the same: as arguments
+  /// they would be passed in memory.
+  static void sinkCheap(RewriterBase &rewriter, Region &region) {
+    llvm::SetVector<Value> captured;
+    getUsedValuesDefinedAbove(region, captured);
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPointToStart(&region.front());
+    for (Value value : captured) {
+      Operation *op = value.getDefiningOp();
+      if (!op || !(isa<vector::BroadcastOp>(op) ||
+                   op->hasTrait<OpTrait::ConstantLike>()))
+        continue;
+      Operation *clone = rewriter.clone(*op);
+      replaceAllUsesInRegionWith(value, clone->getResult(0), region);
+    }
+  }
+
   LogicalResult outline(RewriterBase &rewriter, SymbolTable &symbols,
                         scf::ForOp loop) {
     Location loc = loop.getLoc();
@@ -76,6 +94,7 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
       scf::YieldOp::create(rewriter, loc, clone->getResults());
     }
     rewriter.replaceOp(loop, region->getResults());
+    sinkCheap(rewriter, region.getRegion());
     func::CallOp call;
     FailureOr<func::FuncOp> function = outlineSingleBlockRegion(
         rewriter, loc, region.getRegion(), kOutlinedTile, &call);

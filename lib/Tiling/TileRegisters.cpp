@@ -21,6 +21,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/SCF/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "relattn/Tiling/Passes.h"
 
@@ -252,10 +253,18 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
   }
 
   LogicalResult tileReductions(RegisterTiler &tiler) {
-    for (TilingInterface op : collect(getOperation(), TileKind::Bias))
-      if (isa<linalg::GenericOp>(op.getOperation()) &&
-          failed(tiler.tile(op, {1, 0})))
+    // A row of the strip is contiguous, a tile is not.
+    for (TilingInterface op : collect(getOperation(), TileKind::Bias)) {
+      if (!isa<linalg::GenericOp>(op.getOperation()))
+        continue;
+      auto loops = tiler.tile(op, {1, 0});
+      if (failed(loops))
         return failure();
+      // The rows of a register tile one by one: they are its accumulators.
+      auto loop = cast<scf::ForOp>(loops->front().getOperation());
+      if (loop.getStaticTripCount())
+        (void)loopUnrollFull(loop);
+    }
     auto tileBy = [&](TileKind kind, ArrayRef<int64_t> sizes) {
       return llvm::all_of(
           collect(getOperation(), kind),

@@ -2,10 +2,16 @@
 // REQUIRES: x86
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v3 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=AVX2
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v4 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=AVX512
+// RUN: relattn-opt %s --relattn-to-cpu=target-cpu=znver4 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=ZEN4
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py | FileCheck %s --check-prefix=SSE2
 // Where multiply-adds are not fused nothing calls the library for one.
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | FileCheck %s --check-prefix=CALLS
 // CALLS-NOT: fmaf
+// Register tiles get no vectors but one for all rows: those of each row would be
+// passed on the stack.
+// RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v4 | grep 'llvm.func @relattn_tile' | sed 's/{.*//' | FileCheck %s --check-prefix=ARGUMENTS
+// ARGUMENTS-COUNT-4: @relattn_tile
+// ARGUMENTS-NOT: array<
 // RUN: not relattn-opt %s --relattn-to-cpu=target-cpu=x86-65 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: not relattn-opt %s --relattn-to-cpu=target-features=avx2 2>&1 | FileCheck %s --check-prefix=FEATURES
 // CPU: error: unknown target CPU 'x86-65'; known are names such as x86-64-v3, haswell, znver5 and native
@@ -14,8 +20,10 @@
 // AVX2-DAG: relattn_tile{{.*}}: {{8[0-9]}} instructions, 48 products of ymm, 24 broadcasts, 0 on the stack
 // AVX2-DAG: relattn_tile{{.*}}: 2{{[0-9]}} instructions, 12 products of ymm, 6 broadcasts, 0 on the stack
 // AVX2: loops of register tiles, 0 with stack traffic
-// AVX512-DAG: relattn_tile: {{.*}} 64 products of zmm, {{.*}} 0 on the stack
+// AVX512-DAG: relattn_tile: {{.*}} 64 products of zmm, 32 broadcasts, 0 on the stack
 // AVX512: loops of register tiles, 0 with stack traffic
+// ZEN4-DAG: relattn_tile: {{.*}} 32 products of zmm, 32 broadcasts, 0 on the stack
+// ZEN4: loops of register tiles, 0 with stack traffic
 // On SSE2 one more loop is listed, and with stack traffic: the rescaling of a tile
 // without keys, which LLVM takes out of the loop over them.
 // SSE2: relattn_tile: {{.*}} 32 products of xmm, {{.*}} 0 on the stack

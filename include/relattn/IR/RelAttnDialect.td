@@ -90,6 +90,10 @@ def RelAttn_Dialect : Dialect {
     - The strip is read backwards, by i - j, so that a row of queries is one
       load; it is the scores' accumulator from the start, and holds -inf outside
       of the band.
+    - Tiles inside one interval of offsets read the strip like others. Started
+      from a scalar they would save what the kernel without any bias saves: 0 to
+      1 % (AVX-512, D 32 and 64), at the price of a second copy of the tile's
+      code.
     - Few queries (a static M of 8 or less, a decode step) are rows: one query a
       panel, lanes along d, n and e instead, strips that ascend. On AVX2 with D =
       64 and N = 2048 a row costs 0.29 of a panel of 16 queries, 8 rows 0.92; at M
