@@ -73,33 +73,6 @@ Value AttentionTiler::createQueryPanels() {
   });
 }
 
-/// Keys or values of the current block, in the accumulator type.
-Value AttentionTiler::getBlock(Value tensor, AffineMap map, unsigned column,
-                               Value scratch,
-                               SmallVectorImpl<unsigned> &order) {
-  int64_t columns = column == Dim::D ? depth : width;
-  Value block = extract(tensor, map,
-                        {{Dim::N, {firstKey, blockKeys}},
-                         {column, {zero, b.getIndexAttr(columns)}}},
-                        order);
-  if (!scratch)
-    return block;
-  // Once for all panels; columns become contiguous.
-  bool isTransposed = order[0] != Dim::N;
-  SmallVector<OpFoldResult> extents = {blockKeys, b.getIndexAttr(columns)};
-  Value out = createSlice(b, loc, scratch, extents);
-  AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
-  AffineMap read = isTransposed ? AffineMap::get(2, 0, {d1, d0}, b.getContext())
-                                : b.getMultiDimIdentityMap(2);
-  order.assign({Dim::N, column});
-  return createGeneric(
-             TileKind::Pack, block, out, {read, b.getMultiDimIdentityMap(2)}, 2,
-             [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
-               return convertFloat(inner, bodyLoc, values[0], accumulator);
-             })
-      .getResult(0);
-}
-
 /// One panel of queries meets the current block of keys.
 SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
                                                    ValueRange state) {

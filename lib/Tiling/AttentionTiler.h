@@ -4,9 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The steps of relattn-tile-attention: slices of the op's tensors
-// (AttentionSlices.cpp), the strip (AttentionStrip.cpp), packing, steps and
-// unpacking of panels (AttentionPanels.cpp), the loops (TileAttention.cpp), and
-// those over parts of the keys (AttentionParts.cpp).
+// (AttentionSlices.cpp), the strip (AttentionStrip.cpp), copies of keys and
+// values (AttentionCopies.cpp), packing, steps and unpacking of panels
+// (AttentionPanels.cpp), the loops (TileAttention.cpp), and those over parts of
+// the keys (AttentionParts.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -86,6 +87,10 @@ private:
 
   // Tensors of the whole op, before the loops.
   void createStrip();
+  bool isReadOften();
+  void copyKeysAndValues();
+  std::pair<Value, AffineMap> copyRows(Value tensor, AffineMap map,
+                                       unsigned column);
   // The loops.
   void enter(ValueRange ivs);
   std::pair<Value, Value> getVisibleKeys();
@@ -99,7 +104,8 @@ private:
   Value forEachPanel(Value init,
                      function_ref<Value(Value, Value, Value, Value)> body);
   Value createQueryPanels();
-  bool isCopied(AffineMap map, unsigned column);
+  bool isBlockCopied(Value tensor, AffineMap map, unsigned column);
+  Value copyBlock(Value block, ArrayRef<unsigned> order, Value out);
   Value getBlock(Value tensor, AffineMap map, unsigned column, Value scratch,
                  SmallVectorImpl<unsigned> &order);
   SmallVector<Value> createPanelStep(Value panel, ValueRange state);
@@ -130,6 +136,9 @@ private:
   SmallVector<OpFoldResult> counts;
 
   Value zero, one, lanes, numQueries, numKeys, queryOffset;
+  /// Those of the op, or their copies.
+  Value key, value;
+  AffineMap keyMap, valueMap;
   /// The strip, read backwards but for rows, and the indices of its rows that b
   /// and h are.
   Value strip;

@@ -44,13 +44,6 @@ static constexpr int64_t kMinLanes = 16;
 // The loops
 //===----------------------------------------------------------------------===//
 
-/// Whether blocks of keys or values are copied: narrow types, and for rows what
-/// is not contiguous along `column`.
-bool AttentionTiler::isCopied(AffineMap map, unsigned column) {
-  bool isContiguous = map.getResults().back() == b.getAffineDimExpr(column);
-  return inputType != accumulator || (isRow() && !isContiguous);
-}
-
 /// The current entry, from the loop over workers.
 void AttentionTiler::enter(ValueRange ivs) {
   for (auto [dimension, iv] : llvm::zip(batch, ivs))
@@ -96,19 +89,18 @@ SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
   queryPanels = createQueryPanels();
   SmallVector<Value> state = createState();
   Value keyScratch, valueScratch;
-  if (isCopied(op.getKeyMap(), Dim::D))
+  if (isBlockCopied(key, keyMap, Dim::D))
     keyScratch = createScratch({sizes.keys, depth}, accumulator);
-  if (isCopied(op.getValueMap(), Dim::E))
+  if (isBlockCopied(value, valueMap, Dim::E))
     valueScratch = createScratch({sizes.keys, width}, accumulator);
   auto keyLoop = scf::ForOp::create(
       b, loc, begin, end, number(sizes.keys), state,
-      [&](OpBuilder &, Location, Value key, ValueRange args) {
-        firstKey = key;
-        blockKeys = min(sub(end, key), number(sizes.keys));
-        keyBlock =
-            getBlock(op.getKey(), op.getKeyMap(), Dim::D, keyScratch, keyOrder);
-        valueBlock = getBlock(op.getValue(), op.getValueMap(), Dim::E,
-                              valueScratch, valueOrder);
+      [&](OpBuilder &, Location, Value first, ValueRange args) {
+        firstKey = first;
+        blockKeys = min(sub(end, first), number(sizes.keys));
+        keyBlock = getBlock(key, keyMap, Dim::D, keyScratch, keyOrder);
+        valueBlock =
+            getBlock(value, valueMap, Dim::E, valueScratch, valueOrder);
         auto panelLoop = scf::ForOp::create(
             b, loc, zero, numPanels, one, args,
             [&](OpBuilder &, Location, Value panel, ValueRange inner) {
@@ -144,6 +136,7 @@ SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
   numQueries = getSize(Dim::M);
   numKeys = getSize(Dim::N);
   createStrip();
+  copyKeysAndValues();
   for (unsigned dimension : batch)
     counts.push_back(op.getMixedSize(b, dimension));
   if (Value numParts = getNumParts())

@@ -18,6 +18,7 @@ namespace mlir::relattn {
 
 enum class TileKind {
   Pack,       ///< Between memory and a panel, or a block of keys.
+  Copy,       ///< A block of keys, row by row.
   Fill,       ///< A panel of one number.
   FillPanels, ///< Several of them.
   Row,        ///< One number for each query.

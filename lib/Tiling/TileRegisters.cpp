@@ -334,7 +334,7 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
                             type.getIntOrFloatBitWidth()),
                   fusion);
             })) ||
-        failed(forEach({Kind::Exp, Kind::Fill}, byRow)) ||
+        failed(forEach({Kind::Exp, Kind::Fill, Kind::Copy}, byRow)) ||
         failed(forEach({Kind::FillPanels}, [&](TilingInterface op) {
           return success(succeeded(tiler.tile(op, {1, 1, 0})));
         })))

@@ -51,16 +51,17 @@ SCHEME = relattn.T5(32, 128, bidirectional=True)
 OPTIMIZE = "-O2"
 
 
-def kernel(heads, depth, causal, bias, threads, target="native"):
-    """A compiled attention over [1, H, ?, D]."""
-    dims = f"1x{heads}x?x{depth}xf32"
+def kernel(heads, depth, causal, bias, threads, target="native", layout="BHSD"):
+    """A compiled attention over [1, H, ?, D], or [1, ?, H, D] if `layout` is BSHD."""
+    dims = f"1x{heads}x?x{depth}xf32" if layout == "BHSD" else f"1x?x{heads}x{depth}xf32"
+    maps = "" if layout == "BHSD" else "maps((b, m, g, d), (b, n, g, d), (b, n, g, e) -> (b, m, g, e)) "
     to_tensor = lambda name, kind: f"%{name} = bufferization.to_tensor %{name}_m restrict : memref<{kind}> to tensor<{kind}>\n"
     text = (
         f"func.func @f(%q_m: memref<{dims}>, %k_m: memref<{dims}>, %v_m: memref<{dims}>, %t_m: memref<32x{heads}xf32>, "
         f"%o_m: memref<{dims}>) attributes {{llvm.emit_c_interface}} {{\n"
         + "".join(to_tensor(name, dims) for name in "qkv") + to_tensor("t", f"32x{heads}xf32")
         + f"%o = bufferization.to_tensor %o_m restrict writable : memref<{dims}> to tensor<{dims}>\n"
-        + f"%r = relattn.attention {'causal ' if causal else ''}ins(%q, %k, %v : tensor<{dims}>, tensor<{dims}>, tensor<{dims}>) "
+        + f"%r = relattn.attention {'causal ' if causal else ''}{maps}ins(%q, %k, %v : tensor<{dims}>, tensor<{dims}>, tensor<{dims}>) "
         + (f"bias(#relattn.t5<buckets = 32, max_distance = 128, bidirectional>, %t : tensor<32x{heads}xf32>) " if bias else "")
         + f"outs(%o : tensor<{dims}>)\nbufferization.materialize_in_destination %r in restrict writable %o_m : "
         f"(tensor<{dims}>, memref<{dims}>) -> ()\nreturn\n}}\n")

@@ -2,6 +2,7 @@
 // RUN: relattn-opt %s --relattn-tile-attention="lanes=64 panels=1 keys=128" --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=WIDE
 // RUN: relattn-opt %s --relattn-tile-attention --split-input-file --remarks-filter=relattn -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK --allow-empty
 // RUN: relattn-opt %s --relattn-tile-attention="workers=32" --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=PARTS
+// RUN: relattn-opt %s --relattn-tile-attention --cse --split-input-file | FileCheck %s --check-prefix=ROWSAPART
 // RUN: not relattn-opt %s --relattn-tile-attention=lanes=0 --split-input-file 2>&1 | FileCheck %s --check-prefix=BAD
 // BAD: error: expected tile sizes of at least 1
 
@@ -198,4 +199,40 @@ func.func @nine(%q: tensor<9x64xf32>, %k: tensor<?x64xf32>, %init: tensor<9x64xf
   %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<9x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>)
     outs(%init : tensor<9x64xf32>)
   return %out : tensor<9x64xf32>
+}
+
+// -----
+
+// Rows of keys that lie apart are copied once for all blocks of queries, as far
+// as they are read; what one block of queries reads stays where it is.
+// ROWSAPART-LABEL: func @rows_apart
+// ROWSAPART: %[[KEYS:.*]] = scf.forall (%[[B:.*]], %[[G:.*]], %{{.*}}) in (2, 16, %{{.*}}) shared_outs(%[[COPY:.*]] = %{{.*}}) -> (tensor<2x16x?x64xf32>) {
+// ROWSAPART:   %[[LENGTH:.*]] = tensor.extract %arg3[%[[B]]]
+// ROWSAPART:   %[[LEFT:.*]] = arith.subi %[[LENGTH]], %[[FIRST:.*]] : index
+// ROWSAPART:   arith.minsi %{{.*}}, %[[LEFT]]
+// ROWSAPART:   %[[SIZE:.*]] = arith.maxsi %{{.*}}, %c0
+// ROWSAPART:   tensor.extract_slice %arg1[%[[B]], %[[FIRST]], %[[G]], 0] [1, %[[SIZE]], 1, 64]
+// ROWSAPART:   tensor.extract_slice %[[COPY]][%[[B]], %[[G]], %[[FIRST]], 0] [1, 1, %[[SIZE]], 64]
+// ROWSAPART:   linalg.generic {{.*}} {relattn.tile = "copy"}
+// ROWSAPART: scf.forall {{.*}} -> (tensor<2x?x16x64xf32>)
+// ROWSAPART-NOT: relattn.tile = "copy"
+// ROWSAPART:   relattn.online_attention
+func.func @rows_apart(%q: tensor<2x?x16x64xf32>, %k: tensor<2x?x16x64xf32>, %v: tensor<2x16x?x64xf32>, %lengths: tensor<2xindex>, %init: tensor<2x?x16x64xf32>) -> tensor<2x?x16x64xf32> {
+  %out = relattn.attention maps((b, m, g, d), (b, n, g, d), (b, g, n, e) -> (b, m, g, e))
+    ins(%q, %k, %v : tensor<2x?x16x64xf32>, tensor<2x?x16x64xf32>, tensor<2x16x?x64xf32>)
+    key_lengths(%lengths : tensor<2xindex>) outs(%init : tensor<2x?x16x64xf32>)
+  return %out : tensor<2x?x16x64xf32>
+}
+
+// -----
+
+// ROWSAPART-LABEL: func @rows_apart_once
+// ROWSAPART-NOT: relattn.tile = "copy"
+// ROWSAPART: relattn.online_attention
+// ROWSAPART-NOT: relattn.tile = "copy"
+// ROWSAPART: return
+func.func @rows_apart_once(%q: tensor<2x64x16x64xf32>, %k: tensor<2x?x16x64xf32>, %init: tensor<2x64x16x64xf32>) -> tensor<2x64x16x64xf32> {
+  %out = relattn.attention maps((b, m, g, d), (b, n, g, d), (b, n, g, e) -> (b, m, g, e))
+    ins(%q, %k, %k : tensor<2x64x16x64xf32>, tensor<2x?x16x64xf32>, tensor<2x?x16x64xf32>) outs(%init : tensor<2x64x16x64xf32>)
+  return %out : tensor<2x64x16x64xf32>
 }
