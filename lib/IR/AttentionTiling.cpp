@@ -89,10 +89,10 @@ public:
     auto groups = tile.find(AttentionOp::G);
     if (!bias || groups == tile.end())
       return bias;
-    int64_t rank = cast<RankedTensorType>(bias.getType()).getRank();
-    bool hasOther = scheme.getNumBuckets() || scheme.needsZero();
-    if (hasOther && rank == 1)
+    auto type = cast<RankedTensorType>(bias.getType());
+    if (scheme.isSharedByHeads(type))
       return bias;
+    int64_t rank = type.getRank();
     unsigned heads = scheme.getNumBuckets() ? 1 : 0;
     SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, bias),
                               offsets(rank, b.getIndexAttr(0));

@@ -51,7 +51,7 @@ LogicalResult BiasStripOp::verify() {
   if (rank != 1 && rank != 2)
     return emitOpError("[C3] expected a result [H, L] or [L], got rank ")
            << rank;
-  if (rank == 1 && !(scheme.getNumBuckets() && biasType.getRank() == 1))
+  if (rank == 1 && !scheme.isSharedByHeads(biasType))
     return emitOpError("[C3] a result [L] needs a table [num_buckets] that "
                        "the heads share");
   int64_t heads = rank == 2 ? resultType.getDimSize(0) : ShapedType::kDynamic;

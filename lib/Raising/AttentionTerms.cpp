@@ -207,9 +207,9 @@ bool Matcher::addBiasOp(AttentionMatch &match, const Expr *term) {
   } else if (auto r = match.variables[AttentionOp::R]) {
     head = head.plus(Linear::var(*r));
   }
-  bool isShared =
-      cast<RankedTensorType>(op.getBias().getType()).getRank() == 1 &&
-      term->operands[rank - 3]->linear == Linear();
+  bool isShared = op.getScheme().isSharedByHeads(
+                      cast<RankedTensorType>(op.getBias().getType())) &&
+                  term->operands[rank - 3]->linear == Linear();
   if (!isShared && !(term->operands[rank - 3]->linear == head))
     return false;
   if (rank == 4) {

@@ -30,9 +30,9 @@ void AttentionTiler::createStrip() {
     return;
   Value offsets = op.getQueryOffset();
   source.hasBatch = stripHasBatch = offsets && !offsets.getType().isIndex();
-  bool isShared = source.scheme &&
-                  (scheme.getNumBuckets() || scheme.needsZero()) &&
-                  cast<RankedTensorType>(source.bias.getType()).getRank() == 1;
+  bool isShared =
+      source.scheme &&
+      scheme.isSharedByHeads(cast<RankedTensorType>(source.bias.getType()));
   source.hasHeads = stripHasHead = source.scheme && !isShared;
 
   SmallVector<OpFoldResult> shape;

@@ -62,6 +62,41 @@ func.func @raised_bias(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tenso
 
 // -----
 
+// The first head's bias for all heads is not each head's own: it stays numbers.
+// CHECK-LABEL: func @bias_of_one_head
+// CHECK: %[[BIAS:.*]] = relattn.bias #relattn.alibi
+// CHECK: relattn.attention {{.*}} bias(#relattn.dense<{{.*}}>, %{{.*}} : tensor<{{.*}}4x6xf32>)
+func.func @bias_of_one_head(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>, %slopes: tensor<8xf32>) -> tensor<8x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %b_empty = tensor.empty() : tensor<8x4x6xf32>
+  %bias = relattn.bias #relattn.alibi ins(%slopes : tensor<8xf32>) outs(%b_empty : tensor<8x4x6xf32>)
+  %first = tensor.extract_slice %bias[0, 0, 0] [1, 4, 6] [1, 1, 1] : tensor<8x4x6xf32> to tensor<4x6xf32>
+  %all_empty = tensor.empty() : tensor<8x4x6xf32>
+  %all = linalg.broadcast ins(%first : tensor<4x6xf32>) outs(%all_empty : tensor<8x4x6xf32>) dimensions = [0]
+  %masked = arith.addf %scores, %all : tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%masked : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %masked, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out : tensor<8x4x16xf32>
+}
+
+// -----
+
 // CHECK-LABEL: func @causal
 // CHECK: relattn.attention causal
 // CHECK-NOT: mask(

@@ -50,6 +50,15 @@ def RelAttn_BiasSchemeAttrInterface : AttrInterface<"BiasSchemeAttrInterface"> {
       "Whether a `zero` operand says where offset 0 lies in the bias operand.",
       "bool", "needsZero", (ins), "", [{ return false; }]>,
     InterfaceMethod<
+      "Whether one head's bias is every head's: a table `[num_buckets]` or a "
+      "strip `[L]`. A bias operand of rank 1 alone does not say it: slopes are "
+      "`[H]`.",
+      "bool", "isSharedByHeads", (ins "::mlir::RankedTensorType":$biasType), "",
+      [{
+        return ($_attr.getNumBuckets() || $_attr.needsZero()) &&
+               biasType.getRank() == 1;
+      }]>,
+    InterfaceMethod<
       "Checks the rank and the sizes of the bias operand for `heads` query "
       "heads (dynamic if unknown).",
       "::llvm::LogicalResult", "verifyBiasType",

@@ -155,8 +155,8 @@ private:
   }
 
   bool isSharedByHeads() {
-    return op.getBiasSchemeAttr().getNumBuckets() &&
-           cast<RankedTensorType>(op.getBias().getType()).getRank() == 1;
+    return op.getBiasSchemeAttr().isSharedByHeads(
+        cast<RankedTensorType>(op.getBias().getType()));
   }
 
   /// H = G x R.
