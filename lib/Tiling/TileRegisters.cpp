@@ -270,6 +270,12 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
           collect(getOperation(), kind),
           [&](TilingInterface op) { return succeeded(tiler.tile(op, sizes)); });
     };
+    for (TilingInterface op : collect(getOperation(), TileKind::Exp)) {
+      auto generic = cast<linalg::GenericOp>(op.getOperation());
+      if (generic.getStaticLoopRanges()[0] != 1 &&
+          failed(tiler.tile(sumApart(generic), {1, 0})))
+        return failure();
+    }
     if (!tileBy(TileKind::Dots, {0, 1}) || !tileBy(TileKind::RowValues, {0, 1}))
       return failure();
     for (TileKind kind : {TileKind::Scores, TileKind::Values})
@@ -277,6 +283,35 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
         if (failed(tiler.tile(op, {0, 0, 1})))
           return failure();
     return success();
+  }
+
+  /// The weights of a few rows are summed from zero, and this sum joins the
+  /// running one: the error grows with their number and that of the sums, not
+  /// with the number of keys.
+  static TilingInterface sumApart(linalg::GenericOp op) {
+    IRRewriter rewriter(op);
+    Location loc = op.getLoc();
+    Value running = op.getDpsInits()[1];
+    auto type = cast<RankedTensorType>(running.getType());
+    Value zero = arith::ConstantOp::create(
+        rewriter, loc, rewriter.getFloatAttr(type.getElementType(), 0.0));
+    Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(),
+                                          type.getElementType());
+    auto fill = linalg::FillOp::create(rewriter, loc, zero, empty);
+    setTileKind(fill, TileKind::Row);
+    auto part = cast<linalg::GenericOp>(rewriter.clone(*op));
+    part.getDpsInitsMutable()[1].assign(fill.getResult(0));
+    AffineMap row = rewriter.getMultiDimIdentityMap(1);
+    auto sum = linalg::GenericOp::create(
+        rewriter, loc, type, part.getResult(1), running,
+        ArrayRef<AffineMap>{row, row}, utils::IteratorType::parallel,
+        [&](OpBuilder &b, Location bodyLoc, ValueRange args) {
+          Value sum = arith::AddFOp::create(b, bodyLoc, args[1], args[0]);
+          linalg::YieldOp::create(b, bodyLoc, sum);
+        });
+    setTileKind(sum, TileKind::Row);
+    rewriter.replaceOp(op, {part.getResult(0), sum.getResult(0)});
+    return cast<TilingInterface>(part.getOperation());
   }
 
   LogicalResult tileRows(RegisterTiler &tiler) {
@@ -334,7 +369,11 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
                             type.getIntOrFloatBitWidth()),
                   fusion);
             })) ||
-        failed(forEach({Kind::Exp, Kind::Fill, Kind::Copy}, byRow)) ||
+        failed(forEach({Kind::Exp},
+                       [&](TilingInterface op) {
+                         return tiler.tileByFallingSizes(op, 0, {kSumRows, 1});
+                       })) ||
+        failed(forEach({Kind::Fill, Kind::Copy}, byRow)) ||
         failed(forEach({Kind::FillPanels}, [&](TilingInterface op) {
           return success(succeeded(tiler.tile(op, {1, 1, 0})));
         })))
@@ -347,6 +386,9 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
         return failure();
     return success();
   }
+
+  /// Rows of weights that are summed before they join the running sum.
+  static constexpr int64_t kSumRows = 8;
 
   /// Accumulators of a single query's products; its 512 bits of partial sums
   /// are as many registers for each key.

@@ -26,6 +26,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -330,17 +331,23 @@ struct VectorizeTiles
     return rows;
   }
 
-  /// Innermost loops alone: a vector carried around the rows (the running
-  /// maximum) would be two more live registers beside the accumulators.
+  /// Innermost loops, and loops over exponentials around them. Around the rows
+  /// of a product a vector (the running maximum) would be two more live
+  /// registers beside the accumulators.
   void carryAccumulators(RewriterBase &rewriter) {
-    SmallVector<LoopLikeOpInterface> innermost;
+    SmallVector<LoopLikeOpInterface> loops; // inner ones first
     getOperation()->walk([&](scf::ForOp loop) {
-      bool hasLoop = false;
-      loop.getBody()->walk([&](LoopLikeOpInterface) { hasLoop = true; });
-      if (!hasLoop)
-        innermost.push_back(loop);
+      unsigned numLoops = 0;
+      bool hasProduct = false, hasExp = false;
+      loop.getBody()->walk([&](Operation *op) {
+        numLoops += isa<LoopLikeOpInterface>(op);
+        hasProduct |= isa<vector::ContractionOp>(op);
+        hasExp |= isa<math::ExpOp>(op);
+      });
+      if (numLoops == 0 || (numLoops == 1 && hasExp && !hasProduct))
+        loops.push_back(loop);
     });
-    for (LoopLikeOpInterface loop : innermost)
+    for (LoopLikeOpInterface loop : loops)
       (void)hoistLoopInvariantSubsets(rewriter, loop);
   }
 

@@ -186,3 +186,40 @@ func.func @heads_first(%q: tensor<4x2x3x5xf32>, %k: tensor<4x2x6x5xf32>, %v: ten
   } -> tensor<4x2x3x5xf32>
   return %out, %lse : tensor<4x2x3x5xf32>, tensor<4x2x3xf32>
 }
+
+// -----
+
+// Of twice the scores: no result of the op's.
+// CHECK-LABEL: func @of_other_scores
+// CHECK-NOT: relattn.attention
+// CHECK: return
+// REMARK: remark: [Missed] RaiseAttention {{.*}}Function=of_other_scores{{.*}}another user
+func.func @of_other_scores(%q: tensor<8x4x16xf32>, %k: tensor<8x16x6xf32>, %v: tensor<8x6x16xf32>) -> (tensor<8x4x16xf32>, tensor<8x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %empty = tensor.empty() : tensor<8x4x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %scores = linalg.batch_matmul ins(%q, %k : tensor<8x4x16xf32>, tensor<8x16x6xf32>) outs(%zeros : tensor<8x4x6xf32>) -> tensor<8x4x6xf32>
+  %m_empty = tensor.empty() : tensor<8x4xf32>
+  %m_init = linalg.fill ins(%lowest : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %max = linalg.reduce { arith.maximumf } ins(%scores : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %maxes = linalg.broadcast ins(%max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %below = arith.subf %scores, %maxes : tensor<8x4x6xf32>
+  %exp = math.exp %below : tensor<8x4x6xf32>
+  %s_init = linalg.fill ins(%zero : f32) outs(%m_empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  %sum = linalg.reduce { arith.addf } ins(%exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %twice = arith.addf %scores, %scores : tensor<8x4x6xf32>
+  %other_max = linalg.reduce { arith.maximumf } ins(%twice : tensor<8x4x6xf32>) outs(%m_init : tensor<8x4xf32>) dimensions = [2]
+  %other_maxes = linalg.broadcast ins(%other_max : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %other_below = arith.subf %twice, %other_maxes : tensor<8x4x6xf32>
+  %other_exp = math.exp %other_below : tensor<8x4x6xf32>
+  %other_sum = linalg.reduce { arith.addf } ins(%other_exp : tensor<8x4x6xf32>) outs(%s_init : tensor<8x4xf32>) dimensions = [2]
+  %log = math.log %other_sum : tensor<8x4xf32>
+  %lse = arith.addf %other_max, %log : tensor<8x4xf32>
+  %sums = linalg.broadcast ins(%sum : tensor<8x4xf32>) outs(%empty : tensor<8x4x6xf32>) dimensions = [2]
+  %p = arith.divf %exp, %sums : tensor<8x4x6xf32>
+  %o_empty = tensor.empty() : tensor<8x4x16xf32>
+  %o_init = linalg.fill ins(%zero : f32) outs(%o_empty : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  %out = linalg.batch_matmul ins(%p, %v : tensor<8x4x6xf32>, tensor<8x6x16xf32>) outs(%o_init : tensor<8x4x16xf32>) -> tensor<8x4x16xf32>
+  return %out, %lse : tensor<8x4x16xf32>, tensor<8x4xf32>
+}

@@ -33,8 +33,13 @@
 // VECTOR:   vector.contract
 // VECTOR: arith.cmpf ogt
 // VECTOR-NOT: arith.maximumf
+// Eight rows of weights are summed from zero before they join the tile's sum.
 // VECTOR-NOT: math.exp
-// VECTOR: arith.shli %{{.*}} : vector<16xi32>
+// VECTOR: scf.for %{{.*}} step %c8 iter_args(%{{.*}} = %{{.*}}, %[[SUM:.*]] = %[[ZERO:cst.*]]) -> (tensor<?x16xf32>, vector<16xf32>) {
+// VECTOR:   %[[PART:.*]]:2 = scf.for %{{.*}} = %c0 to %c8 step %c1 iter_args(%{{.*}} = %{{.*}}, %[[ROW:.*]] = %[[ZERO]])
+// VECTOR:     arith.shli %{{.*}} : vector<16xi32>
+// VECTOR:     arith.addf %[[ROW]], %{{.*}} : vector<16xf32>
+// VECTOR:   arith.addf %[[SUM]], %[[PART]]#1
 // VECTOR-NOT: math.exp
 // VECTOR: scf.for {{.*}} -> (vector<6x16xf32>)
 func.func @f(%q: tensor<4x?x64xf32>, %k: tensor<4x?x64xf32>, %table: tensor<32x4xf32>, %init: tensor<4x?x64xf32>) -> tensor<4x?x64xf32> {
