@@ -3,7 +3,7 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What bench_attention.py measures against: attention in f32 with a strip as
+// What relattn_bench measures against: attention in f32 with a strip as
 // the scores' initial accumulator, by hand with vector types of the compiler,
 // and a loop of fused multiply-adds on registers alone. One register tile is
 // ROWS rows by two vectors (AVX2) or four (AVX-512); blocks of keys are shared

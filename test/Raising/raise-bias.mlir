@@ -177,6 +177,38 @@ func.func @no_raise_of_other_functions(%table: tensor<30xf32>, %ids: tensor<4x6x
 
 // -----
 
+// The offset decides the row, unless the sum of the positions does.
+// CHECK-LABEL: func @no_raise_with_the_sum_of_positions
+// CHECK-NOT: relattn.bias
+// CHECK: return
+// REMARK: remark: [Missed] RaiseBias {{.*}}Function=no_raise_with_the_sum_of_positions | Reason="the bias is no function of the offset"
+func.func @no_raise_with_the_sum_of_positions(%table: tensor<3xf32>) -> tensor<4x6xf32> {
+  %empty = tensor.empty() : tensor<4x6xf32>
+  %bias = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      outs(%empty : tensor<4x6xf32>) {
+  ^bb0(%unused: f32):
+    %zero = arith.constant 0 : index
+    %two = arith.constant 2 : index
+    %five = arith.constant 5 : index
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %offset = arith.subi %j, %i : index
+    %distance = math.absi %offset : index
+    %capped = arith.minsi %distance, %two : index
+    %sum = arith.addi %i, %j : index
+    %isLate = arith.cmpi sgt, %sum, %five : index
+    %row = arith.select %isLate, %zero, %capped : index
+    %three = arith.constant 3 : index
+    %isInside = arith.cmpi slt, %row, %three : index
+    cf.assert %isInside, "row beyond the table"
+    %value = tensor.extract %table[%row] : tensor<3xf32>
+    linalg.yield %value : f32
+  } -> tensor<4x6xf32>
+  return %bias : tensor<4x6xf32>
+}
+
+// -----
+
 // Sizes that only the value itself has.
 // CHECK-LABEL: func @unknown_sizes
 // CHECK: relattn.bias #relattn.alibi ins(%arg0 : tensor<2xf32>)

@@ -1,0 +1,203 @@
+# Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Turns of the workers, and what becomes of their figures."""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from relattn_bench import __doc__ as DESCRIPTION
+from relattn_bench.case import SETS, Case
+from relattn_bench.ours import instruction_set
+
+#: Frameworks, a module and a process each.
+PEERS = {"torch_": "PyTorch", "onnxruntime_": "ONNX Runtime", "openvino_": "OpenVINO", "jax_": "JAX", "iree_": "IREE"}
+#: An implementation slower than this has two turns only.
+HOPELESS_SECONDS = 3.0
+
+
+class Worker:
+    """The process of a framework; `missing` names the package that it lacks."""
+
+    def __init__(self, name, threads):
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OMP_PROC_BIND="true", KMP_BLOCKTIME="1", TF_CPP_MIN_LOG_LEVEL="3")
+        for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            environment.pop(variable, None)
+        if threads == 1:
+            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        paths = [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        cores = sorted(os.sched_getaffinity(0))[-threads:]
+        self.log = open(f"/tmp/relattn-bench-{os.getpid()}-{name}.log", "w")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "relattn_bench.worker", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+            env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        self.missing = self._answer()["missing"]
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a worker died: {self.log.name} has its last words")
+        return json.loads(line)
+
+    def ask(self, **message):
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def stop(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.log.close()
+        os.unlink(self.log.name)
+
+
+def load():
+    """The share of all cores that is busy, over a twentieth of a second."""
+    def counters():
+        with open("/proc/stat") as file:
+            numbers = [int(x) for x in file.readline().split()[1:9]]
+        return sum(numbers), numbers[3] + numbers[4]
+
+    total, idle = counters()
+    time.sleep(0.05)
+    total_now, idle_now = counters()
+    return 1 - (idle_now - idle) / max(1, total_now - total)
+
+
+def wait_until_quiet(patience):
+    """Whether the machine became quiet within `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while load() > 0.1:
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def run_case(case, threads, workers, args, advance):
+    """Rows of figures."""
+    facts, owner, failed = {}, {}, {}
+    for worker in workers:
+        for name, fact in worker.ask(op="setup", case=str(case), threads=threads, target=args.target_cpu).items():
+            if "error" in fact:
+                failed[name] = fact["error"]
+            else:
+                facts[name], owner[name] = fact, worker
+    for name, error in failed.items():
+        print(f"{name} left out of {case}: {error}", file=sys.stderr)
+    ask = lambda name, calls=1: owner[name].ask(op="run", name=name, calls=calls)
+    base = "plain read" if case.is_decode else "peak"
+    calls = {name: max(1, math.ceil(0.002 / max(ask(name), 1e-7))) for name in facts}
+    order = [name for name in facts if name != base]
+    times, bases, noisy = {name: [] for name in order}, [], 0
+    for turn in range(args.rounds):
+        noisy += not wait_until_quiet(args.patience)
+        order.append(order.pop(0))
+        for name in order:
+            if turn >= 2 and times[name][-1] > HOPELESS_SECONDS:
+                continue
+            bases.append(workers[0].ask(op="peak", threads=threads, target=args.target_cpu) if base == "peak" else ask(base, calls[base]))
+            times[name].append(ask(name, calls[name]))
+        advance()
+    reference = statistics.median(bases)
+    median = {name: statistics.median(samples) for name, samples in times.items()}
+    rows = []
+    for name, samples in times.items():
+        row = {"impl": name, "case": str(case), "isa": instruction_set(args.target_cpu), "threads": threads,
+               "median_ms": round(1e3 * median[name], 4), "spread": round((max(samples) - min(samples)) / median[name], 3)}
+        if base == "peak":
+            row["fraction_of_peak"] = round(case.operations / median[name] / 1e9 / reference, 3)
+            row["peak_gflops"] = round(reference, 1)
+        else:
+            row["fraction_of_read"] = round(reference / median[name], 3)
+        if "yardstick" in median:
+            row["ratio_to_yardstick"] = round(median[name] / median["yardstick"], 3)
+        rows.append(row | facts[name] | {"rounds": len(samples), "noisy_rounds": noisy})
+    return rows
+
+
+def table_line(row):
+    fraction = row.get("fraction_of_peak", row.get("fraction_of_read"))
+    ratio = row.get("ratio_to_yardstick", "")
+    noise = f"{row['noisy_rounds']} of {row['rounds']}" if row["noisy_rounds"] else ""
+    return (f"| {row['case']} | {row['threads']} | {row['impl']} | {row['median_ms']:.3f} | {row['spread']:.0%} | {fraction:.2f} | {ratio} "
+            f"| {row.get('memory_mb', '')} | {noise} |")
+
+
+HEAD = ("| case | threads | implementation | median ms | spread | of peak (decode: of a plain read) | time / yardstick | extra MB | noisy rounds |\n"
+        "|---|---|---|---|---|---|---|---|---|")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="relattn-bench", description=DESCRIPTION.split("\n")[0])
+    parser.add_argument("cases", nargs="*", default=["table"],
+                        help=f"sets ({', '.join(SETS)}) and single cases such as 'H8 M=N=512 D64 causal' (default: table)")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--target-cpu", default="native", help="of relattn, peak and yardstick; haswell: AVX2 where there is AVX-512")
+    parser.add_argument("--peers", nargs="*", choices=[name.rstrip("_") for name in PEERS], default=None,
+                        help="frameworks to compare with (default: those that are installed; none: --peers)")
+    parser.add_argument("--patience", type=float, default=1.0, help="seconds that a round waits for a quiet machine")
+    parser.add_argument("--json", type=Path, help="file to which each figure is added, a JSON object a line")
+    parser.add_argument("--plot", type=Path, metavar="DIRECTORY", help="plots over the length (needs matplotlib)")
+    args = parser.parse_args()
+    names = [name for text in args.cases for name in SETS.get(text, [text])]
+    try:
+        args.cases = [Case.parse(name) for name in names]
+    except ValueError as error:
+        parser.error(str(error))
+    if args.rounds < 1 or min(args.threads) < 1:
+        parser.error("expected at least one round and one thread")
+    if max(args.threads) > len(os.sched_getaffinity(0)):
+        parser.error(f"this machine has {len(os.sched_getaffinity(0))} cores")
+    return args
+
+
+def progress(total):
+    """A function that advances a progress bar, if there is a terminal."""
+    if not sys.stderr.isatty():
+        return lambda: None
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return lambda: None
+    return tqdm(total=total, unit="round", leave=False).update
+
+
+def main():
+    args = parse_arguments()
+    wanted = [name for name in PEERS if args.peers is None or name.rstrip("_") in args.peers]
+    advance = progress(len(args.cases) * len(args.threads) * args.rounds)
+    rows, told = [], set()
+    print(HEAD)
+    for threads in args.threads:
+        workers = [Worker(name, threads) for name in ["ours", *wanted]]
+        try:
+            for worker, name in zip(workers[1:], wanted):
+                if worker.missing and name not in told:
+                    told.add(name)
+                    print(f"{PEERS[name]} is left out: {worker.missing} is not installed", file=sys.stderr)
+            workers = [worker for worker in workers if not worker.missing]
+            for case in args.cases:
+                for row in run_case(case, threads, workers, args, advance):
+                    rows.append(row)
+                    print(table_line(row), flush=True)
+                    if args.json:
+                        with args.json.open("a") as file:
+                            file.write(json.dumps(row) + "\n")
+        finally:
+            for worker in workers:
+                worker.stop()
+    if args.plot:
+        from relattn_bench.plots import plot
+
+        plot(rows, args.plot)
