@@ -78,6 +78,13 @@ config.substitutions += [
 
 if platform.machine() in ("x86_64", "AMD64"):
     config.available_features.add("x86")
+    # What this machine executes beyond the portable code.
+    with open("/proc/cpuinfo") as cpuinfo:
+        flags = set(cpuinfo.read().split())
+    if {"avx2", "fma"} <= flags:
+        config.available_features.add("avx2")
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+        config.available_features.add("avx512")
 if config.has_unit_tests:
     config.available_features.add("unit-tests")
 if config.torch_tests:

@@ -53,6 +53,26 @@ func.func @constant_ids(%table: tensor<4x2xf32>) -> tensor<2x2x3xf32> {
 
 // -----
 
+// Ids (0, 0) and (1, 1) are of one offset and differ.
+// CHECK-LABEL: func @no_raise_of_ids_that_differ_on_a_diagonal
+// CHECK-NOT: relattn.bias
+// CHECK: return
+func.func @no_raise_of_ids_that_differ_on_a_diagonal(%table: tensor<4x2xf32>) -> tensor<2x2x3xf32> {
+  %ids = arith.constant dense<[[0, 3, 3], [1, 1, 3]]> : tensor<2x3xi32>
+  %empty = tensor.empty() : tensor<2x2x3xf32>
+  %bias = linalg.generic {indexing_maps = [affine_map<(h, m, n) -> (m, n)>, affine_map<(h, m, n) -> (h, m, n)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%ids : tensor<2x3xi32>) outs(%empty : tensor<2x2x3xf32>) {
+  ^bb0(%id: i32, %unused: f32):
+    %row = arith.index_cast %id : i32 to index
+    %head = linalg.index 0 : index
+    %value = tensor.extract %table[%row, %head] : tensor<4x2xf32>
+    linalg.yield %value : f32
+  } -> tensor<2x2x3xf32>
+  return %bias : tensor<2x2x3xf32>
+}
+
+// -----
+
 // One row per offset, the table [heads, rows], mirrored: recovered as what it is.
 // CHECK-LABEL: func @mirrored
 // CHECK: %[[TABLE:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<2x30xf32>)

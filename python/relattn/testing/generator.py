@@ -274,8 +274,6 @@ class Generator:
         ]
         if 0 in (sizes["m"], sizes["n"], sizes["b"], sizes["d"], sizes["g"]):
             case.tags.append("a size of 0")
-        if 1 <= sizes["m"] <= 8 and "m" not in case.dynamic:
-            case.tags.append("few queries, many keys" if sizes["n"] > 16 else "few queries")
         if max(sizes["m"], sizes["n"]) > 200:
             case.tags.append("longer than saturation")
         return case

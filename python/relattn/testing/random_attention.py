@@ -18,10 +18,10 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
 from relattn.jit import Module
+from relattn.testing import tile_classes
 from relattn.testing.generator import Generator
 
 EXPECTED_TAGS = [
-    "few queries", "few queries, many keys",
     "dtype float16", "dtype bfloat16", "dtype float32", "dtype float64",
     "layout md", "layout gmd", "layout bhsd", "layout bshd", "layout grouped", "layout permuted",
     "bias none", "bias t5 both", "bias t5 one-sided", "bias textbook", "bias clip",
@@ -35,6 +35,7 @@ EXPECTED_TAGS = [
     "values normal", "values rising", "values large", "values tiny", "values positive values",
     "values one query NaN",
     "a size of 0", "longer than saturation", "a query sees nothing",
+    *tile_classes.CLASSES,
 ]
 
 
@@ -55,6 +56,7 @@ def run_module(seed, count, pipeline, keep):
     tags, worst, failures = Counter(), {}, []
     for i, (case, result) in enumerate(zip(cases, results)):
         tags.update(case.tags)
+        tags.update(tile_classes.tile_classes(case, " ".join(pipeline)))
         tags["a query sees nothing"] += bool((result.lse == float("-inf")).any())
         ratio, message = case.check(case.run(module, f"case_{i}", result), result)
         dtype = case.query.dtype.name
@@ -95,15 +97,18 @@ def main():
                 worst[dtype] = max(worst.get(dtype, 0.0), ratio)
             failures += new_failures
 
+    expected = list(EXPECTED_TAGS)
+    if tile_classes.options(args.pipeline)["workers"] > 1:
+        expected.append(tile_classes.SPLIT)
     print("drawn:")
-    for tag in EXPECTED_TAGS:
+    for tag in expected:
         print(f"  {tags[tag]:6d} {tag}")
     print("worst error / tolerance:")
     for dtype, ratio in sorted(worst.items()):
         print(f"  {ratio:6.3f} {dtype}")
     for failure in failures:
         print(failure)
-    missing = [tag for tag in EXPECTED_TAGS if not tags[tag]]
+    missing = [tag for tag in expected if not tags[tag]]
     if missing:
         print("never drawn:", ", ".join(missing))
     print(f"{args.cases - len(failures)} passed, {len(failures)} failed")
