@@ -7,11 +7,15 @@
 
 For each loop its function, length, fused multiply-adds, loads that broadcast, and
 vector loads or stores on the stack. With --no-spills exits with 1 if a loop of an
-outlined register tile (`relattn_tile...`) touches the stack, or there is none.
+outlined register tile (`relattn_tile...`) touches the stack, or there is none. With
+--mca CPU llvm-mca estimates the cycles of an iteration, and what part of them a
+processor with as many multiplications in a cycle as --ports needs at least.
 """
 
 import argparse
 import re
+import shutil
+import subprocess
 import sys
 
 VECTOR = re.compile(r"[xyz]mm\d")
@@ -42,10 +46,23 @@ def innermost_loops(text):
             yield name, frames.get(name, {"rsp"}), body
 
 
+def cycles(body, cpu):
+    """Of one iteration, by llvm-mca over a hundred."""
+    config = shutil.which("llvm-config-22") or "llvm-config"
+    bindir = subprocess.check_output([config, "--bindir"], text=True).strip()
+    code = "".join(f"\t{op} {operands}\n" for _, op, operands in body)
+    report = subprocess.run([f"{bindir}/llvm-mca", f"-mcpu={cpu}", "-iterations=100"], input=code, text=True, capture_output=True)
+    if report.returncode:
+        raise SystemExit(report.stderr)
+    return int(re.search(r"Total Cycles:\s+(\d+)", report.stdout)[1]) / 100
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file", nargs="?", help="assembly (default: standard input)")
     parser.add_argument("--no-spills", action="store_true")
+    parser.add_argument("--mca", metavar="CPU")
+    parser.add_argument("--ports", type=int, default=2)
     args = parser.parse_args()
     text = open(args.file).read() if args.file else sys.stdin.read()
     spilled, tiles = 0, 0
@@ -60,7 +77,11 @@ def main():
         is_tile = function.startswith("relattn_tile")
         tiles += is_tile
         spilled += bool(is_tile and stack)
-        print(f"{function}: {len(body)} instructions, {products} products of {width}mm, {broadcasts} broadcasts, {stack} on the stack")
+        score = ""
+        if args.mca:
+            needed = cycles(body, args.mca)
+            score = f", {needed:.1f} cycles ({products / args.ports / needed:.2f} of the peak)"
+        print(f"{function}: {len(body)} instructions, {products} products of {width}mm, {broadcasts} broadcasts, {stack} on the stack{score}")
     print(f"{tiles} loops of register tiles, {spilled} with stack traffic")
     return args.no_spills and (spilled > 0 or tiles == 0)
 

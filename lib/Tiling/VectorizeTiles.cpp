@@ -87,8 +87,8 @@ vector::MultiDimReductionOp getSum(Value vectorised, int64_t dim) {
   return reduction;
 }
 
-/// Partial sums of products over one part of d: a fused multiply-add, no
-/// contraction. Its lanes are lanes of both operands, which would be unrolled.
+/// Partial sums of the products of one key, [1, parts of d, lanes]: no
+/// contraction, whose lanes would be lanes of both operands and be unrolled.
 void expandDots(RewriterBase &rewriter, Value vectorised) {
   vector::MultiDimReductionOp reduction = getSum(vectorised, 1);
   auto product = reduction
@@ -96,37 +96,36 @@ void expandDots(RewriterBase &rewriter, Value vectorised) {
                      : arith::MulFOp();
   auto type =
       reduction ? dyn_cast<VectorType>(reduction.getType()) : VectorType();
-  if (!product || !type ||
-      reduction.getSourceVectorType().getNumElements() != type.getNumElements())
+  if (!product || !type || type.getRank() != 2 || type.getDimSize(0) != 1)
     return;
   rewriter.setInsertionPoint(reduction);
   Location loc = reduction.getLoc();
-  auto cast = [&](Value operand) -> Value {
-    return vector::ShapeCastOp::create(rewriter, loc, type, operand);
+  auto extract = [&](Value vector, ArrayRef<int64_t> place) -> Value {
+    return vector::ExtractOp::create(rewriter, loc, vector, place);
   };
-  rewriter.replaceOpWithNewOp<vector::FMAOp>(reduction, cast(product.getLhs()),
-                                             cast(product.getRhs()),
-                                             reduction.getAcc());
+  Value sum = extract(reduction.getAcc(), {0});
+  for (int64_t part : llvm::seq(reduction.getSourceVectorType().getDimSize(1)))
+    sum = vector::FMAOp::create(rewriter, loc,
+                                extract(product.getLhs(), {0, part}),
+                                extract(product.getRhs(), {0, part}), sum);
+  rewriter.replaceOpWithNewOp<vector::BroadcastOp>(reduction, type, sum);
 }
 
-/// Sums across the lanes of each key, as a tree.
+/// The sum across the lanes of one key, as a tree.
 void expandDotsSum(RewriterBase &rewriter, Value vectorised) {
   vector::MultiDimReductionOp reduction = getSum(vectorised, 1);
   auto type =
       reduction ? dyn_cast<VectorType>(reduction.getType()) : VectorType();
-  if (!type || type.getRank() != 1)
+  if (!type || type.getRank() != 1 || type.getDimSize(0) != 1)
     return;
   rewriter.setInsertionPoint(reduction);
   Location loc = reduction.getLoc();
-  SmallVector<Value> sums;
-  for (int64_t key = 0; key < type.getNumElements(); ++key) {
-    Value lanes =
-        vector::ExtractOp::create(rewriter, loc, reduction.getSource(), key);
-    sums.push_back(
-        vector::ReductionOp::create(rewriter, loc, vector::CombiningKind::ADD,
-                                    lanes, arith::FastMathFlags::reassoc));
-  }
-  Value sum = vector::FromElementsOp::create(rewriter, loc, type, sums);
+  Value lanes = vector::ExtractOp::create(rewriter, loc, reduction.getSource(),
+                                          ArrayRef<int64_t>{0});
+  Value sum =
+      vector::ReductionOp::create(rewriter, loc, vector::CombiningKind::ADD,
+                                  lanes, arith::FastMathFlags::reassoc);
+  sum = vector::BroadcastOp::create(rewriter, loc, type, sum);
   rewriter.replaceOpWithNewOp<arith::AddFOp>(reduction, reduction.getAcc(),
                                              sum);
 }
@@ -149,7 +148,7 @@ struct VectorizeTiles
     getOperation()->walk(
         [&](LoopLikeOpInterface loop) { moveLoopInvariantCode(loop); });
     carryAccumulators(rewriter);
-    joinRows(rewriter);
+    forwardRows(rewriter);
     unrollReductions();
     RewritePatternSet patterns(&getContext());
     // insert_slice(transfer_write) shows only after the accumulators moved.
@@ -267,7 +266,7 @@ struct VectorizeTiles
   /// A register tile that is written row by row and read as one becomes a
   /// vector of these rows: otherwise the accumulators would go through memory
   /// before the product, and through the stack into its outlined function.
-  void joinRows(RewriterBase &rewriter) {
+  void forwardRows(RewriterBase &rewriter) {
     SmallVector<vector::TransferReadOp> reads;
     getOperation()->walk([&](vector::TransferReadOp op) {
       if (getRowWrites(op))

@@ -280,6 +280,64 @@ func.func @no_raise_of_positions_that_wrap(%table: tensor<8xf32>) -> tensor<200x
 
 // -----
 
+// Wrapped before the subtraction, they are no positions: 200 became -56.
+// CHECK-LABEL: func @no_raise_of_positions_that_wrap_first
+// CHECK-NOT: relattn.bias
+// CHECK: return
+func.func @no_raise_of_positions_that_wrap_first(%table: tensor<8xf32>) -> tensor<200x200xf32> {
+  %empty = tensor.empty() : tensor<200x200xf32>
+  %bias = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      outs(%empty : tensor<200x200xf32>) {
+  ^bb0(%unused: f32):
+    %zero = arith.constant 0 : i32
+    %seven = arith.constant 7 : i32
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %i8 = arith.index_cast %i : index to i8
+    %j8 = arith.index_cast %j : index to i8
+    %i32 = arith.extsi %i8 : i8 to i32
+    %j32 = arith.extsi %j8 : i8 to i32
+    %offset = arith.subi %j32, %i32 : i32
+    %0 = arith.maxsi %offset, %zero : i32
+    %1 = arith.minsi %0, %seven : i32
+    %row = arith.index_cast %1 : i32 to index
+    %value = tensor.extract %table[%row] : tensor<8xf32>
+    linalg.yield %value : f32
+  } -> tensor<200x200xf32>
+  return %bias : tensor<200x200xf32>
+}
+
+// -----
+
+// The same of lengths that nobody knows.
+// CHECK-LABEL: func @no_raise_of_lengths_that_may_wrap
+// CHECK-NOT: relattn.bias
+// CHECK: return
+func.func @no_raise_of_lengths_that_may_wrap(%table: tensor<8xf32>, %m: index, %n: index) -> tensor<?x?xf32> {
+  %empty = tensor.empty(%m, %n) : tensor<?x?xf32>
+  %bias = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      outs(%empty : tensor<?x?xf32>) {
+  ^bb0(%unused: f32):
+    %zero = arith.constant 0 : i32
+    %seven = arith.constant 7 : i32
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %i8 = arith.index_cast %i : index to i8
+    %j8 = arith.index_cast %j : index to i8
+    %i32 = arith.extsi %i8 : i8 to i32
+    %j32 = arith.extsi %j8 : i8 to i32
+    %offset = arith.subi %j32, %i32 : i32
+    %0 = arith.maxsi %offset, %zero : i32
+    %1 = arith.minsi %0, %seven : i32
+    %row = arith.index_cast %1 : i32 to index
+    %value = tensor.extract %table[%row] : tensor<8xf32>
+    linalg.yield %value : f32
+  } -> tensor<?x?xf32>
+  return %bias : tensor<?x?xf32>
+}
+
+// -----
+
 // The same, where the lengths fit; what is beyond does not occur.
 // CHECK-LABEL: func @narrow_positions
 // CHECK: relattn.bias #relattn.clip<lo = 0, hi = 7> ins(%arg0 : tensor<8xf32>)
