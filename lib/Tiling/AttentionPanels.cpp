@@ -99,29 +99,7 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
                             : b.getIndexAttr(type.getDimSize(dim)));
     return createSlice(b, loc, block, extents);
   };
-  Value stripRow, place;
-  if (strip) {
-    place = isRow() ? add(sub(sub(numQueries, one), query), firstKey)
-                    : add(sub(sub(numKeys, one), firstKey), query);
-    auto type = cast<RankedTensorType>(strip.getType());
-    SmallVector<OpFoldResult> offsets;
-    if (stripHasBatch)
-      offsets.push_back(getAsOpFoldResult(entry.lookup(Dim::B)));
-    if (stripHasHead) {
-      auto find = [&](unsigned dimension) {
-        Value value = entry.lookup(dimension);
-        return value ? value : zero;
-      };
-      offsets.push_back(getAsOpFoldResult(
-          add(mul(find(Dim::G), getSize(Dim::R)), find(Dim::R))));
-    }
-    SmallVector<OpFoldResult> extents(offsets.size(), b.getIndexAttr(1));
-    offsets.push_back(b.getIndexAttr(0));
-    extents.push_back(tensor::getMixedSize(b, loc, strip, type.getRank() - 1));
-    stripRow = createSlice(
-        b, loc, strip, offsets, extents,
-        RankedTensorType::get({type.getShape().back()}, accumulator));
-  }
+  auto [stripRow, place] = getStrip(query);
   // Dense bias and mask: of the queries and keys that exist.
   auto getScoresTile = [&](Value tensor, AffineMap map,
                            AffineMapAttr &onlineMap) -> Value {
@@ -147,7 +125,7 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
       firstKeys(valueBlock, valueOrder), getPanel(state[0], panel),
       getPanel(state[1], panel), getPanel(state[2], panel), stripRow, place,
       bias, mask, b.getAffineMapArrayAttr(maps), biasMap, maskMap,
-      b.getI64IntegerAttr(sizes.keys), /*ascending=*/strip && isRow());
+      b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow());
   SmallVector<Value> results;
   for (auto [result, whole] : llvm::zip(step.getResults(), state))
     results.push_back(insertPanel(result, panel, whole));

@@ -3,12 +3,15 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Spread once for all tiles. Read backwards, so that the queries of a panel are
-// one load; for rows forwards, so that keys are.
+// For panels spread once for all tiles, a worker for each head; read backwards,
+// so that the queries of a panel are one load. For rows, whose every worker has
+// keys of its own, spread with each block of keys; read forwards, so that keys
+// are. Buckets are computed once for all heads, in a loop of one thread: to
+// start others takes longer (a decode step with 512 keys, 12 heads, two
+// threads: 20 of 60 us went into two loops over strips).
 //
 //===----------------------------------------------------------------------===//
 
-#include "../Conversion/RelAttnToLinalg/LoweringUtils.h"
 #include "AttentionTiler.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -16,62 +19,206 @@
 using namespace mlir;
 using namespace mlir::relattn;
 
-/// strip[(b,) (h,) x] is the bias of offset (N - 1) - x - query_offset, and
-/// -inf outside of the band: read at x = (N - 1) + i - j. The last lanes of the
-/// last panel may be beyond the queries; what they read is never used. For rows
-/// it is that of x - (M - 1) - query_offset, read at x = (M - 1) + j - i.
-void AttentionTiler::createStrip() {
-  BiasSchemeAttrInterface scheme = op.getBiasSchemeAttr();
-  BandAttr band = op.getBandAttr();
-  StripSource source;
-  if (scheme && !isa<DenseAttr>(scheme))
-    source = {scheme, op.getBias(), op.getZero()};
-  if (!source.scheme && !band)
-    return;
-  Value offsets = op.getQueryOffset();
-  source.hasBatch = stripHasBatch = offsets && !offsets.getType().isIndex();
-  bool isShared =
-      source.scheme &&
-      scheme.isSharedByHeads(cast<RankedTensorType>(source.bias.getType()));
-  source.hasHeads = stripHasHead = source.scheme && !isShared;
+/// The offset of a place of the strip: (N - 1) - x - query_offset, read at x =
+/// (N - 1) + i - j; for rows x - (M - 1) - query_offset, read at x = (M - 1) +
+/// j
+/// - i. The last lanes of the last panel may be beyond the queries; what they
+/// read is never used.
+Value AttentionTiler::getStripOffset(OpBuilder &builder, Location bodyLoc,
+                                     Value place, Value batch) {
+  Value last = stripEnd;
+  Value offset = isRow() ? arith::SubIOp::create(builder, bodyLoc, place, last)
+                         : arith::SubIOp::create(builder, bodyLoc, last, place);
+  Value own = op.getQueryOffset();
+  if (!own)
+    return offset;
+  if (batch)
+    own = extractIndex(builder, bodyLoc, own, batch);
+  return arith::SubIOp::create(builder, bodyLoc, offset, own);
+}
 
-  SmallVector<OpFoldResult> shape;
+/// The bucket ids of all places, [(B,) L].
+Value AttentionTiler::createBucketIds(Value length) {
+  Type i32 = b.getI32Type();
+  SmallVector<OpFoldResult> shape = {getAsOpFoldResult(length)};
   if (stripHasBatch)
-    shape.push_back(getAsOpFoldResult(getSize(Dim::B)));
-  if (stripHasHead)
-    shape.push_back(getAsOpFoldResult(mul(getSize(Dim::G), getSize(Dim::R))));
-  shape.push_back(getAsOpFoldResult(add(add(numQueries, numKeys), lanes)));
-  Value init = tensor::EmptyOp::create(b, loc, shape, accumulator);
-  Value last = sub(isRow() ? numQueries : numKeys, one);
-  strip = createBiasStrip(
-      b, loc, source, init,
-      [&](OpBuilder &inner, Location bodyLoc, Value batch, Value place) {
-        Value offset = isRow()
-                           ? arith::SubIOp::create(inner, bodyLoc, place, last)
-                           : arith::SubIOp::create(inner, bodyLoc, last, place);
-        if (!offsets)
-          return offset;
-        Value own =
-            batch ? extractIndex(inner, bodyLoc, offsets, batch) : offsets;
-        return Value(arith::SubIOp::create(inner, bodyLoc, offset, own));
-      },
-      [&](OpBuilder &inner, Location bodyLoc, Value bias, Value offset) {
+    shape.insert(shape.begin(), getAsOpFoldResult(getSize(Dim::B)));
+  Value init = tensor::EmptyOp::create(b, loc, shape, i32);
+  auto fill = [&](Value ids, Value batch) -> Value {
+    auto loop = scf::ForOp::create(
+        b, loc, zero, length, one, ids,
+        [&](OpBuilder &builder, Location bodyLoc, Value place,
+            ValueRange carried) {
+          Value offset = getStripOffset(builder, bodyLoc, place, batch);
+          Value bucket =
+              stripSource->scheme.buildBucket(builder, bodyLoc, offset);
+          Value id = arith::IndexCastOp::create(builder, bodyLoc, i32, bucket);
+          SmallVector<Value> position = {place};
+          if (batch)
+            position.insert(position.begin(), batch);
+          Value next = tensor::InsertOp::create(builder, bodyLoc, id,
+                                                carried[0], position);
+          scf::YieldOp::create(builder, bodyLoc, next);
+        });
+    return loop.getResult(0);
+  };
+  if (!stripHasBatch)
+    return fill(init, Value());
+  auto loop = scf::ForOp::create(
+      b, loc, zero, getSize(Dim::B), one, init,
+      [&](OpBuilder &, Location, Value batch, ValueRange carried) {
+        scf::YieldOp::create(b, loc, fill(carried[0], batch));
+      });
+  return loop.getResult(0);
+}
+
+/// Fills `row` with the strip of one batch entry and head (null: shared) from
+/// place `first` on.
+Value AttentionTiler::createStripRow(Value row, Value first, Value batch,
+                                     Value head) {
+  SmallVector<OpFoldResult> size = {tensor::getMixedSize(b, loc, row, 0)};
+  SmallVector<Value> ids;
+  if (bucketIds) {
+    SmallVector<OpFoldResult> offsets = {getAsOpFoldResult(first)},
+                              extents = size;
+    if (stripHasBatch) {
+      offsets.insert(offsets.begin(), getAsOpFoldResult(batch));
+      extents.insert(extents.begin(), b.getIndexAttr(1));
+    }
+    auto type = RankedTensorType::get(
+        {getConstantIntValue(size[0]).value_or(ShapedType::kDynamic)},
+        b.getI32Type());
+    ids.push_back(createSlice(b, loc, bucketIds, offsets, extents, type));
+  }
+  BandAttr band = op.getBandAttr();
+  SmallVector<AffineMap> maps(ids.size() + 1, b.getMultiDimIdentityMap(1));
+  auto generic = linalg::GenericOp::create(
+      b, loc, row.getType(), ids, row, maps, utils::IteratorType::parallel,
+      [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+        Value offset;
+        if (ids.empty() || band) {
+          Value place = linalg::IndexOp::create(builder, bodyLoc, 0);
+          place = arith::AddIOp::create(builder, bodyLoc, place, first);
+          offset = getStripOffset(builder, bodyLoc, place, batch);
+        }
+        Value bias =
+            buildStripElement(builder, bodyLoc, *stripSource, accumulator,
+                              ids.empty() ? Value() : args[0], head, offset);
         auto hide = [&](std::optional<int64_t> bound,
                         arith::CmpIPredicate visible) {
           if (!bound)
             return;
-          Value limit = arith::ConstantIndexOp::create(inner, bodyLoc, *bound);
+          Value limit =
+              arith::ConstantIndexOp::create(builder, bodyLoc, *bound);
           Value inside =
-              arith::CmpIOp::create(inner, bodyLoc, visible, offset, limit);
+              arith::CmpIOp::create(builder, bodyLoc, visible, offset, limit);
           Value hidden =
-              createFloatConstant(inner, bodyLoc, accumulator,
+              createFloatConstant(builder, bodyLoc, accumulator,
                                   -std::numeric_limits<double>::infinity());
-          bias = arith::SelectOp::create(inner, bodyLoc, inside, bias, hidden);
+          bias =
+              arith::SelectOp::create(builder, bodyLoc, inside, bias, hidden);
         };
         if (band) {
           hide(band.getLo(), arith::CmpIPredicate::sge);
           hide(band.getHi(), arith::CmpIPredicate::sle);
         }
-        return bias;
+        linalg::YieldOp::create(builder, bodyLoc, bias);
       });
+  return generic.getResult(0);
+}
+
+/// Of the current entry: g * R + r.
+Value AttentionTiler::getHead() {
+  auto find = [&](unsigned dimension) {
+    Value value = entry.lookup(dimension);
+    return value ? value : zero;
+  };
+  return add(mul(find(Dim::G), getSize(Dim::R)), find(Dim::R));
+}
+
+/// What all workers share: bucket ids, and for panels the strip of every head.
+void AttentionTiler::createStrip() {
+  BiasSchemeAttrInterface scheme = op.getBiasSchemeAttr();
+  StripSource source;
+  if (scheme && !isa<DenseAttr>(scheme))
+    source = {scheme, op.getBias(), op.getZero()};
+  if (!source.scheme && !op.getBandAttr())
+    return;
+  stripSource = source;
+  Value offsets = op.getQueryOffset();
+  stripHasBatch = offsets && !offsets.getType().isIndex();
+  stripHasHead =
+      source.scheme &&
+      !scheme.isSharedByHeads(cast<RankedTensorType>(source.bias.getType()));
+  stripEnd = sub(isRow() ? numQueries : numKeys, one);
+  Value length = add(add(numQueries, numKeys), lanes);
+  if (source.scheme && scheme.getNumBuckets())
+    bucketIds = createBucketIds(length);
+  if (isRow())
+    return;
+
+  SmallVector<OpFoldResult> workers;
+  if (stripHasBatch)
+    workers.push_back(getAsOpFoldResult(getSize(Dim::B)));
+  if (stripHasHead)
+    workers.push_back(getAsOpFoldResult(mul(getSize(Dim::G), getSize(Dim::R))));
+  SmallVector<OpFoldResult> shape(workers);
+  shape.push_back(getAsOpFoldResult(length));
+  Value init = tensor::EmptyOp::create(b, loc, shape, accumulator);
+  if (workers.empty()) {
+    strip = createStripRow(init, zero, Value(), Value());
+    return;
+  }
+  auto forall = scf::ForallOp::create(b, loc, workers, init,
+                                      /*mapping=*/std::nullopt);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(forall.getBody());
+  SmallVector<Value> ivs = forall.getInductionVars();
+  Value whole = forall.getRegionIterArgs()[0];
+  SmallVector<OpFoldResult> places = getAsOpFoldResult(ivs),
+                            extents(ivs.size(), b.getIndexAttr(1)),
+                            strides(ivs.size() + 1, b.getIndexAttr(1));
+  places.push_back(b.getIndexAttr(0));
+  extents.push_back(getAsOpFoldResult(length));
+  auto rowType = RankedTensorType::get(
+      {cast<RankedTensorType>(init.getType()).getShape().back()}, accumulator);
+  Value row =
+      createStripRow(createSlice(b, loc, whole, places, extents, rowType), zero,
+                     stripHasBatch ? ivs.front() : Value(),
+                     stripHasHead ? ivs.back() : Value());
+  b.setInsertionPointToEnd(forall.getTerminator().getBody());
+  tensor::ParallelInsertSliceOp::create(b, loc, row, whole, places, extents,
+                                        strides);
+  strip = forall.getResult(0);
+}
+
+/// The strip that the current panel reads, and where offset 0 of its first
+/// query and key lies in it.
+std::pair<Value, Value> AttentionTiler::getStrip(Value query) {
+  if (!stripSource)
+    return {};
+  if (isRow())
+    return {strip, sub(stripEnd, query)};
+  auto type = cast<RankedTensorType>(strip.getType());
+  SmallVector<OpFoldResult> offsets;
+  if (stripHasBatch)
+    offsets.push_back(getAsOpFoldResult(entry.lookup(Dim::B)));
+  if (stripHasHead)
+    offsets.push_back(getAsOpFoldResult(getHead()));
+  SmallVector<OpFoldResult> extents(offsets.size(), b.getIndexAttr(1));
+  offsets.push_back(b.getIndexAttr(0));
+  extents.push_back(tensor::getMixedSize(b, loc, strip, type.getRank() - 1));
+  Value row =
+      createSlice(b, loc, strip, offsets, extents,
+                  RankedTensorType::get({type.getShape().back()}, accumulator));
+  return {row, add(sub(stripEnd, firstKey), query)};
+}
+
+/// For rows: the strip of the current block of keys.
+Value AttentionTiler::createBlockStrip(Value scratch) {
+  Value places = add(blockKeys, stripEnd);
+  SmallVector<OpFoldResult> size = {getAsOpFoldResult(places)};
+  return createStripRow(createSlice(b, loc, scratch, size), firstKey,
+                        stripHasBatch ? entry.lookup(Dim::B) : Value(),
+                        stripHasHead ? getHead() : Value());
 }

@@ -14,6 +14,7 @@
 #ifndef RELATTN_LIB_TILING_ATTENTIONTILER_H
 #define RELATTN_LIB_TILING_ATTENTIONTILER_H
 
+#include "../Conversion/RelAttnToLinalg/LoweringUtils.h"
 #include "TileKind.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -86,6 +87,10 @@ private:
               scf::ForallOp worker);
 
   // Tensors of the whole op, before the loops.
+  Value getStripOffset(OpBuilder &builder, Location bodyLoc, Value place,
+                       Value batch);
+  Value createBucketIds(Value length);
+  Value createStripRow(Value row, Value first, Value batch, Value head);
   void createStrip();
   bool isReadOften();
   void copyKeysAndValues();
@@ -94,6 +99,9 @@ private:
   // The loops.
   void enter(ValueRange ivs);
   std::pair<Value, Value> getVisibleKeys();
+  Value getHead();
+  std::pair<Value, Value> getStrip(Value query);
+  Value createBlockStrip(Value scratch);
   SmallVector<Value> createState();
   SmallVector<Value> createKeyLoop(Value begin, Value end);
   void store(scf::ForallOp worker, ValueRange state);
@@ -139,10 +147,12 @@ private:
   /// Those of the op, or their copies.
   Value key, value;
   AffineMap keyMap, valueMap;
-  /// The strip, read backwards but for rows, and the indices of its rows that b
-  /// and h are.
-  Value strip;
+  /// What the strip is made of, if there is one, the bucket of each of its
+  /// places, and where the offset of the last query or key lies; the strip of
+  /// all heads, for rows of the current block of keys.
+  std::optional<StripSource> stripSource;
   bool stripHasBatch = false, stripHasHead = false;
+  Value bucketIds, stripEnd, strip;
   /// The current entry of b, g, r.
   llvm::SmallDenseMap<unsigned, Value> entry;
   /// The current block: its first query and number of queries; its first key

@@ -93,6 +93,9 @@ SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
     keyScratch = createScratch({sizes.keys, depth}, accumulator);
   if (isBlockCopied(value, valueMap, Dim::E))
     valueScratch = createScratch({sizes.keys, width}, accumulator);
+  Value stripScratch;
+  if (stripSource && isRow())
+    stripScratch = createScratch({sizes.keys + sizes.panels - 1}, accumulator);
   auto keyLoop = scf::ForOp::create(
       b, loc, begin, end, number(sizes.keys), state,
       [&](OpBuilder &, Location, Value first, ValueRange args) {
@@ -101,6 +104,8 @@ SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
         keyBlock = getBlock(key, keyMap, Dim::D, keyScratch, keyOrder);
         valueBlock =
             getBlock(value, valueMap, Dim::E, valueScratch, valueOrder);
+        if (stripScratch)
+          strip = createBlockStrip(stripScratch);
         auto panelLoop = scf::ForOp::create(
             b, loc, zero, numPanels, one, args,
             [&](OpBuilder &, Location, Value panel, ValueRange inner) {

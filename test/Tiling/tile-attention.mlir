@@ -6,11 +6,14 @@
 // RUN: not relattn-opt %s --relattn-tile-attention=lanes=0 --split-input-file 2>&1 | FileCheck %s --check-prefix=BAD
 // BAD: error: expected tile sizes of at least 1
 
-// Workers, blocks of keys, panels; the strip is built once, before the loops.
+// Workers, blocks of keys, panels; the strip is built once, before the loops, from
+// buckets that the heads share.
 // CHECK-LABEL: func @t5
-// CHECK: %[[IDS:.*]] = linalg.generic {{.*}} outs({{.*}} : tensor<?xi32>)
-// CHECK: %[[STRIP:.*]] = linalg.generic {{.*}} ins(%[[IDS]] : tensor<?xi32>) outs({{.*}} : tensor<8x?xf32>)
-// CHECK:   tensor.extract %arg2
+// CHECK: %[[IDS:.*]] = scf.for {{.*}} -> (tensor<?xi32>)
+// CHECK: %[[STRIP:.*]] = scf.forall (%[[HEAD:.*]]) in (8) {{.*}} -> (tensor<8x?xf32>)
+// CHECK:   %[[PLACES:.*]] = tensor.extract_slice %[[IDS]]
+// CHECK:   linalg.generic {{.*}} ins(%[[PLACES]] : tensor<?xi32>) outs({{.*}} : tensor<?xf32>)
+// CHECK:     tensor.extract %arg2[%{{.*}}, %[[HEAD]]]
 // CHECK-NOT: relattn.bias_strip
 // CHECK: scf.forall (%{{.*}}, %[[H:[a-z0-9]+]], %{{.*}}) in (2, 8, %{{.*}})
 // CHECK:   linalg.generic {{.*}} attrs =  {relattn.tile = "pack"}
@@ -147,14 +150,16 @@ func.func @no_tile_of_one_key_or_none(%q: tensor<3x1x4x64xf32>, %k: tensor<3x1x1
 
 // -----
 
-// A decode step: panels of one query, a strip that ascends with the keys, blocks
-// of 512 keys. For more workers than heads the keys are in parts, three for 12
+// A decode step: panels of one query, blocks of 512 keys with a strip of their own,
+// which ascends with the keys. For more workers than heads the keys are in parts, three for 12
 // heads and 32 workers as far as there are blocks, whose states are merged.
 // CHECK-LABEL: func @decode
 // CHECK: scf.forall (%[[H:.*]]) in (12)
 // CHECK:   scf.for %[[KEY:.*]] = %c0 to %{{.*}} step %c512
-// CHECK:     %[[PLACE:.*]] = arith.addi %{{.*}}, %[[KEY]]
-// CHECK:     relattn.online_attention ins({{.*}} : tensor<64x1xf32>, tensor<?x64xf32>, tensor<?x64xf32>) strip(%{{.*}} at %[[PLACE]] ascending
+// CHECK:     %[[STRIP:.*]] = linalg.generic {{.*}} outs({{.*}} : tensor<?xf32>)
+// CHECK:       %[[X:.*]] = linalg.index 0
+// CHECK:       arith.addi %[[X]], %[[KEY]]
+// CHECK:     relattn.online_attention ins({{.*}} : tensor<64x1xf32>, tensor<?x64xf32>, tensor<?x64xf32>) strip(%[[STRIP]] at %{{.*}} ascending
 // CHECK-SAME:  max_keys = 512
 // CHECK-NOT: relattn.merge
 // WIDE-LABEL: func @decode

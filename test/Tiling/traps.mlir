@@ -7,6 +7,7 @@
 // LLVM-NOT: llvm.masked
 
 // CHECK-LABEL: func.func @bidirectional
+// CHECK: scf.forall (%{{.*}}) in (12)
 // CHECK: scf.forall
 // CHECK-NOT: memref.alloc(
 // CHECK-NOT: vector.mask
@@ -20,6 +21,8 @@ func.func @bidirectional(%q: tensor<2x12x?x64xf32>, %k: tensor<2x12x?x64xf32>, %
 }
 
 // CHECK-LABEL: func.func @causal_bshd
+// CHECK: scf.forall (%{{.*}}) in (8)
+// CHECK: memref.alloc(%{{.*}}) {{.*}} : memref<2x8x?x40xf32>
 // CHECK: scf.forall
 // CHECK-NOT: memref.alloc(
 // CHECK-NOT: vector.mask

@@ -126,90 +126,69 @@ linalg::GenericOp relattn::createGenericOver(OpBuilder &builder, Location loc,
       });
 }
 
-Value relattn::createBiasStrip(OpBuilder &builder, Location loc,
-                               const StripSource &source, Value init,
-                               StripOffset getOffset, StripFinish finish) {
-  auto stripType = cast<RankedTensorType>(init.getType());
-  Type element = stripType.getElementType();
-  int64_t rank = stripType.getRank();
-  MLIRContext *context = builder.getContext();
-  BiasSchemeAttrInterface scheme = source.scheme;
-  auto getOffsetHere = [&](OpBuilder &b, Location loc, int64_t placeDim) {
-    Value batch =
-        source.hasBatch ? Value(linalg::IndexOp::create(b, loc, 0)) : Value();
-    return getOffset(b, loc, batch, linalg::IndexOp::create(b, loc, placeDim));
-  };
-
-  // Buckets once for all heads: ids over what the offset depends on.
-  Value ids;
-  if (scheme && scheme.getNumBuckets()) {
-    SmallVector<OpFoldResult> sizes;
-    if (source.hasBatch)
-      sizes.push_back(tensor::getMixedSize(builder, loc, init, 0));
-    sizes.push_back(tensor::getMixedSize(builder, loc, init, rank - 1));
-    Type i32 = builder.getI32Type();
-    Value empty = tensor::EmptyOp::create(builder, loc, sizes, i32);
-    SmallVector<utils::IteratorType> loops(sizes.size(),
-                                           utils::IteratorType::parallel);
-    ids = linalg::GenericOp::create(
-              builder, loc, empty.getType(), ValueRange{}, empty,
-              AffineMap::getMultiDimIdentityMap(sizes.size(), context), loops,
-              [&](OpBuilder &b, Location loc, ValueRange) {
-                Value bucket = scheme.buildBucket(
-                    b, loc, getOffsetHere(b, loc, sizes.size() - 1));
-                Value id = arith::IndexCastOp::create(b, loc, i32, bucket);
-                linalg::YieldOp::create(b, loc, id);
-              })
-              .getResult(0);
+Value relattn::buildStripElement(OpBuilder &builder, Location loc,
+                                 const StripSource &source, Type type, Value id,
+                                 Value head, Value offset) {
+  Value value;
+  if (id) {
+    Value bucket =
+        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), id);
+    value = detail::buildTableRead(builder, loc, source.bias, bucket, head);
+  } else if (source.scheme) {
+    value = source.scheme.buildBias(builder, loc, source.bias, source.zero,
+                                    head, offset);
+  } else {
+    return createFloatConstant(builder, loc, type, 0.0);
   }
-
-  SmallVector<AffineMap> maps;
-  SmallVector<Value> ins;
-  if (ids) {
-    SmallVector<AffineExpr> exprs;
-    if (source.hasBatch)
-      exprs.push_back(builder.getAffineDimExpr(0));
-    exprs.push_back(builder.getAffineDimExpr(rank - 1));
-    maps.push_back(AffineMap::get(rank, 0, exprs, context));
-    ins.push_back(ids);
-  }
-  maps.push_back(AffineMap::getMultiDimIdentityMap(rank, context));
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-  auto generic = linalg::GenericOp::create(
-      builder, loc, stripType, ins, init, maps, loops,
-      [&](OpBuilder &b, Location loc, ValueRange args) {
-        Value head = source.hasHeads
-                         ? Value(linalg::IndexOp::create(b, loc, rank - 2))
-                         : Value();
-        Value offset;
-        if (!ids || finish)
-          offset = getOffsetHere(b, loc, rank - 1);
-        Value value;
-        if (ids) {
-          Value bucket =
-              arith::IndexCastOp::create(b, loc, b.getIndexType(), args[0]);
-          value = detail::buildTableRead(b, loc, source.bias, bucket, head);
-        } else if (scheme) {
-          value =
-              scheme.buildBias(b, loc, source.bias, source.zero, head, offset);
-        } else {
-          value = createFloatConstant(b, loc, element, 0.0);
-        }
-        value = convertFloat(b, loc, value, element);
-        linalg::YieldOp::create(b, loc,
-                                finish ? finish(b, loc, value, offset) : value);
-      });
-  return generic.getResult(0);
+  return convertFloat(builder, loc, value, type);
 }
 
 Value relattn::createBiasStrip(OpBuilder &builder, Location loc,
                                BiasSchemeAttrInterface scheme, Value bias,
                                Value zero, Value init) {
-  StripSource source{scheme, bias, /*zero=*/Value()};
-  source.hasHeads = cast<RankedTensorType>(init.getType()).getRank() == 2;
-  return createBiasStrip(builder, loc, source, init,
-                         [&](OpBuilder &b, Location loc, Value, Value place) {
-                           return Value(
-                               arith::SubIOp::create(b, loc, place, zero));
-                         });
+  auto type = cast<RankedTensorType>(init.getType());
+  int64_t rank = type.getRank();
+  AffineMap whole = builder.getMultiDimIdentityMap(rank);
+  AffineMap places = whole.getSliceMap(rank - 1, 1);
+  auto getOffset = [&](OpBuilder &b, Location loc, int64_t placeDim) {
+    Value place = linalg::IndexOp::create(b, loc, placeDim);
+    return Value(arith::SubIOp::create(b, loc, place, zero));
+  };
+
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> ids;
+  if (scheme.getNumBuckets()) {
+    SmallVector<OpFoldResult> length = {
+        tensor::getMixedSize(builder, loc, init, rank - 1)};
+    Type i32 = builder.getI32Type();
+    Value empty = tensor::EmptyOp::create(builder, loc, length, i32);
+    auto generic = linalg::GenericOp::create(
+        builder, loc, empty.getType(), ValueRange{}, empty,
+        builder.getMultiDimIdentityMap(1), utils::IteratorType::parallel,
+        [&](OpBuilder &b, Location loc, ValueRange) {
+          Value bucket = scheme.buildBucket(b, loc, getOffset(b, loc, 0));
+          Value id = arith::IndexCastOp::create(b, loc, i32, bucket);
+          linalg::YieldOp::create(b, loc, id);
+        });
+    ids.push_back(generic.getResult(0));
+    maps.push_back(places);
+  }
+  maps.push_back(whole);
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      builder, loc, type, ids, init, maps, loops,
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Value head =
+            rank == 2 ? Value(linalg::IndexOp::create(b, loc, 0)) : Value();
+        Value id, offset;
+        if (ids.empty())
+          offset = getOffset(b, loc, rank - 1);
+        else
+          id = args[0];
+        Value value =
+            buildStripElement(b, loc, {scheme, bias, /*zero=*/Value()},
+                              type.getElementType(), id, head, offset);
+        linalg::YieldOp::create(b, loc, value);
+      });
+  return generic.getResult(0);
 }

@@ -62,31 +62,24 @@ createGenericOver(OpBuilder &builder, Location loc, ArrayRef<unsigned> loops,
                   ArrayRef<unsigned> reduced, ArrayRef<MappedValue> ins,
                   ArrayRef<MappedValue> outs, GenericBody body);
 
-/// What a strip is made of, and the dimensions that it has before its places.
+/// What a strip is made of.
 struct StripSource {
   /// Null: a bias of 0.
   BiasSchemeAttrInterface scheme;
   Value bias;
   /// Where offset 0 lies in a bias that is a strip itself.
   Value zero;
-  bool hasBatch = false, hasHeads = false;
 };
 
-/// The offset of a place, in a batch entry (null without `hasBatch`).
-using StripOffset =
-    function_ref<Value(OpBuilder &, Location, Value batch, Value place)>;
-/// What stands in the strip instead of a bias.
-using StripFinish =
-    function_ref<Value(OpBuilder &, Location, Value bias, Value offset)>;
+/// The bias of `head` (null if all share it) at `offset`, or of the bucket `id`
+/// if that is not null, as a scalar of `type`.
+Value buildStripElement(OpBuilder &builder, Location loc,
+                        const StripSource &source, Type type, Value id,
+                        Value head, Value offset);
 
-/// Fills `init` (`[B, H, L]`, less what the source has not) with the bias of
-/// each place's offset: buckets once for all heads, then one table read per
-/// element.
-Value createBiasStrip(OpBuilder &builder, Location loc,
-                      const StripSource &source, Value init,
-                      StripOffset getOffset, StripFinish finish = nullptr);
-
-/// The same for places that rise with the offset: place - zero.
+/// Fills `init` (`[H, L]`, or `[L]` for all heads) with the bias of each
+/// place's offset, place - zero: buckets once for all heads, then one table
+/// read per element.
 Value createBiasStrip(OpBuilder &builder, Location loc,
                       BiasSchemeAttrInterface scheme, Value bias, Value zero,
                       Value init);

@@ -141,7 +141,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="relattn-bench", description=DESCRIPTION.split("\n")[0])
     parser.add_argument("cases", nargs="*", default=["table"],
                         help=f"sets ({', '.join(SETS)}) and single cases such as 'H8 M=N=512 D64 causal' (default: table)")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, min(2, cores)}), help="default: 1 2")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--target-cpu", default="native", help="of relattn, peak and yardstick; haswell: AVX2 where there is AVX-512")
     parser.add_argument("--peers", nargs="*", choices=[name.rstrip("_") for name in PEERS], default=None,
@@ -157,8 +158,8 @@ def parse_arguments():
         parser.error(str(error))
     if args.rounds < 1 or min(args.threads) < 1:
         parser.error("expected at least one round and one thread")
-    if max(args.threads) > len(os.sched_getaffinity(0)):
-        parser.error(f"this machine has {len(os.sched_getaffinity(0))} cores")
+    if max(args.threads) > cores:
+        parser.error(f"{max(args.threads)} threads on {cores} cores")
     return args
 
 
