@@ -53,6 +53,7 @@ llvm_config.add_tool_substitutions(
             os.path.join(binaries, "relattn-opt"),
             extra_args=["--verify-roundtrip"] if roundtrip else [],
         ),
+        "relattn-compile",
         "relattn-lsp-server",
         "relattn-reduce",
     ],

@@ -1,6 +1,6 @@
 # Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compiles a module with relattn-opt and calls its functions on NumPy arrays.
+"""Compiles a module with relattn-compile and calls its functions on NumPy arrays.
 
 Functions to be called carry `llvm.emit_c_interface`; they take tensors or
 memrefs and index scalars, and return tensors or nothing. Tools are found in RELATTN_BIN, in build/bin of
@@ -59,23 +59,25 @@ class Module:
 
     Args:
       text: the module's MLIR.
-      pipeline: the flags of relattn-opt that lower it to LLVM.
-      optimize: clang's optimisation level.
+      pipeline: the flags of its passes, as relattn-opt's.
+      optimize: LLVM's optimisation level.
+
+    Raises:
+      CompileError: with the diagnostics of relattn-compile, or of the linker.
     """
 
-    def __init__(self, text, pipeline=("--relattn-to-cpu",), optimize="-O2"):
+    def __init__(self, text, pipeline=("--relattn-to-cpu",), optimize="-O1"):
         bindir = llvm_directory("bindir")
         libdir = llvm_directory("libdir")
-        lowered = _run([_tool("relattn-opt"), *pipeline], text.encode(), "relattn-opt")
-        ir = _run([f"{bindir}/mlir-translate", "--mlir-to-llvmir"], lowered, "mlir-translate")
         self._directory = tempfile.TemporaryDirectory(prefix="relattn-")
+        module = f"{self._directory.name}/module.o"
         library = f"{self._directory.name}/module.so"
+        _run([_tool("relattn-compile"), *pipeline, optimize, "-o", module], text.encode(), "relattn-compile")
         _run(
-            [f"{bindir}/clang", "-x", "ir", "-", "-o", library, optimize, "-march=native",
-             "-shared", "-fPIC", "-Wno-override-module", "-lm", f"-L{libdir}",
+            [f"{bindir}/clang", module, "-o", library, "-shared", "-lm", f"-L{libdir}",
              f"-Wl,-rpath,{libdir}", "-Wl,--as-needed", "-lomp"],
-            ir,
-            "clang",
+            b"",
+            "the linker",
         )
         self._library = ctypes.CDLL(library)
 

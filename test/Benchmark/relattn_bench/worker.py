@@ -7,6 +7,7 @@
     {"op": "peak", "threads": 2, "target": "..."}                  ->  operations of a nanosecond
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -39,6 +40,7 @@ def set_up(framework, case, threads, target):
     calls, facts = {}, {}
     for name, make in framework.implementations(case, inputs, threads, target):
         try:
+            ctypes.CDLL(None).malloc_trim(0)  # what earlier cases freed
             before, measures = resident("VmRSS"), forget_peak()
             start = time.perf_counter()
             run, output = make()

@@ -1,0 +1,213 @@
+//===- relattn-compile.cpp - Ahead-of-time compiler -----------------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From MLIR to an object file in one process: the passes of the command line
+// (relattn-to-cpu if there are none), the translation to LLVM IR, LLVM's
+// optimiser and code generator.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "relattn/InitAll.h"
+#include "relattn/Pipelines/Pipelines.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+namespace cl = llvm::cl;
+
+namespace {
+
+enum class Format { Object, Assembly, LLVMIR };
+
+struct Options {
+  cl::OptionCategory category{"Compilation", "Options of relattn-compile"};
+  cl::opt<std::string> input{cl::Positional, cl::desc("<input file>"),
+                             cl::init("-"), cl::cat(category)};
+  cl::opt<std::string> output{"o",
+                              cl::desc("Output file (default: standard "
+                                       "output)"),
+                              cl::value_desc("file"), cl::init("-"),
+                              cl::cat(category)};
+  cl::opt<Format> format{
+      "emit", cl::desc("What to write (default: object)"),
+      cl::init(Format::Object), cl::cat(category),
+      cl::values(
+          clEnumValN(Format::Object, "object", "an object file"),
+          clEnumValN(Format::Assembly, "assembly", "assembly"),
+          clEnumValN(Format::LLVMIR, "llvm-ir", "optimised LLVM IR as text"))};
+  cl::opt<unsigned> level{
+      "O", cl::Prefix,
+      cl::desc("LLVM's optimisation level, 0 to 3 (default: 1, with the loop "
+               "vectoriser: tiles are vectors already, and 2 takes twice as "
+               "long for code that is as fast)"),
+      cl::init(1), cl::cat(category)};
+  PassPipelineCLParser passes{"", "Passes to run (default: relattn-to-cpu)"};
+};
+
+} // namespace
+
+static LogicalResult fail(const Twine &message) {
+  llvm::errs() << "relattn-compile: error: " << message << "\n";
+  return failure();
+}
+
+static LogicalResult lower(ModuleOp module, const Options &options) {
+  PassManager pm(module.getContext());
+  if (options.passes.hasAnyOccurrences()) {
+    auto report = [](const Twine &message) { return fail(message); };
+    if (failed(options.passes.addToPipeline(pm, report)))
+      return failure();
+  } else {
+    relattn::buildRelAttnToCPUPipeline(pm, relattn::RelAttnToCPUOptions());
+  }
+  return pm.run(module);
+}
+
+/// For the host; functions without a target of their own are for its CPU.
+static std::unique_ptr<llvm::TargetMachine> createTarget(llvm::Module &module,
+                                                         unsigned level) {
+  llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
+  std::string message;
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!target) {
+    (void)fail(message);
+    return nullptr;
+  }
+  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
+      triple, /*CPU=*/"", /*Features=*/"", llvm::TargetOptions(),
+      llvm::Reloc::PIC_, /*CM=*/std::nullopt,
+      *llvm::CodeGenOpt::getLevel(level)));
+  module.setTargetTriple(triple);
+  module.setDataLayout(machine->createDataLayout());
+  std::string features;
+  for (const auto &feature : llvm::sys::getHostCPUFeatures())
+    features += (features.empty() ? "" : ",") +
+                std::string(feature.second ? "+" : "-") + feature.first().str();
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration() || function.hasFnAttribute("target-cpu"))
+      continue;
+    function.addFnAttr("target-cpu", llvm::sys::getHostCPUName());
+    function.addFnAttr("target-features", features);
+  }
+  return machine;
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
+                     unsigned level) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = level > 0;
+  tuning.SLPVectorization = level > 1;
+  tuning.LoopUnrolling = level > 1;
+  tuning.LoopInterleaving = level > 1;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  const llvm::OptimizationLevel levels[] = {
+      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
+      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
+  llvm::ModulePassManager passes =
+      level == 0 ? builder.buildO0DefaultPipeline(levels[0])
+                 : builder.buildPerModuleDefaultPipeline(levels[level]);
+  passes.run(module, modules);
+}
+
+static LogicalResult emit(llvm::Module &module, llvm::TargetMachine &machine,
+                          Format format, llvm::raw_pwrite_stream &os) {
+  if (format == Format::LLVMIR) {
+    module.print(os, nullptr);
+    return success();
+  }
+  llvm::legacy::PassManager passes;
+  auto type = format == Format::Object ? llvm::CodeGenFileType::ObjectFile
+                                       : llvm::CodeGenFileType::AssemblyFile;
+  if (machine.addPassesToEmitFile(passes, os, /*DwoOut=*/nullptr, type))
+    return fail("the target cannot emit this");
+  passes.run(module);
+  return success();
+}
+
+static LogicalResult compile(const Options &options,
+                             const DialectRegistry &registry) {
+  if (options.level > 3)
+    return fail("expected an optimisation level of 0 to 3");
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> input =
+      openInputFile(options.input, &message);
+  if (!input)
+    return fail(message);
+  if (input->getBuffer().trim().empty())
+    return fail("the input '" + options.input + "' is empty");
+  MLIRContext context(registry);
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(std::move(input), llvm::SMLoc());
+  SourceMgrDiagnosticHandler diagnostics(*sources, &context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module || failed(lower(*module, options)))
+    return failure();
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> translated =
+      translateModuleToLLVMIR(*module, llvmContext);
+  if (!translated)
+    return fail("the module is not in the LLVM dialect after the passes");
+  std::unique_ptr<llvm::TargetMachine> machine =
+      createTarget(*translated, options.level);
+  if (!machine)
+    return failure();
+  optimize(*translated, *machine, options.level);
+  std::unique_ptr<llvm::ToolOutputFile> output =
+      openOutputFile(options.output, &message);
+  if (!output)
+    return fail(message);
+  llvm::SmallVector<char> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  if (failed(emit(*translated, *machine, options.format, stream)))
+    return failure();
+  output->os() << stream.str();
+  output->keep();
+  return success();
+}
+
+int main(int argc, char **argv) {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registerAllPasses();
+  registerAllToLLVMIRTranslations(registry);
+  relattn::registerAllDialects(registry);
+  relattn::registerAllPasses();
+  llvm::InitLLVM init(argc, argv);
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  Options options;
+  cl::ParseCommandLineOptions(
+      argc, argv, "relattn ahead-of-time compiler: MLIR to an object file\n");
+  return failed(compile(options, registry));
+}
