@@ -37,10 +37,10 @@ Value AttentionTiler::getNumParts() {
 SmallVector<Value>
 AttentionTiler::tileParts(Value numParts,
                           SmallVectorImpl<scf::ForallOp> &loops) {
-  // The block is all queries.
+  // One block is all queries.
   firstQuery = zero;
   blockQueries = numQueries;
-  numPanels = number(sizes.panels);
+  numPanels = number(sizes.panels); // none is empty
   // out, max and sum: [b.., parts, panels, (e,) lanes].
   size_t numOuter = counts.size() + 1;
   SmallVector<int64_t> shapes[] = {{sizes.panels, width, sizes.lanes},

@@ -222,6 +222,12 @@ static TileSizes getTileSizes(AttentionOp op,
             options.workers};
   while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
     sizes.lanes /= 2;
+  // One block of queries may share its keys out.
+  int64_t panels = llvm::divideCeil(numQueries, sizes.lanes);
+  if (panels <= sizes.panels) {
+    sizes.panels = panels;
+    sizes.workers = options.workers;
+  }
   return sizes;
 }
 

@@ -200,6 +200,11 @@ func.func @transposed_keys(%q: tensor<3x16xf32>, %k: tensor<16x100xf32>, %v: ten
 // CHECK: relattn.online_attention ins({{.*}} : tensor<64x16xf32>
 // WIDE-LABEL: func @nine
 // WIDE: relattn.online_attention ins({{.*}} : tensor<64x16xf32>
+// The only block of queries, for 32 workers: its keys are in parts.
+// PARTS-LABEL: func @nine
+// PARTS: %[[STATES:.*]]:3 = scf.forall (%{{.*}}) in (%{{.*}}) {{.*}} -> (tensor<?x1x64x16xf32>, tensor<?x1x16xf32>, tensor<?x1x16xf32>)
+// PARTS:   relattn.online_attention
+// PARTS:   relattn.merge {{.*}} outs({{.*}} : tensor<1x64x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
 func.func @nine(%q: tensor<9x64xf32>, %k: tensor<?x64xf32>, %init: tensor<9x64xf32>) -> tensor<9x64xf32> {
   %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<9x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>)
     outs(%init : tensor<9x64xf32>)

@@ -72,7 +72,7 @@ static LogicalResult fail(const Twine &message) {
 }
 
 static LogicalResult lower(ModuleOp module, const Options &options) {
-  PassManager pm(module.getContext());
+  PassManager pm(module->getName(), PassManager::Nesting::Implicit);
   if (options.passes.hasAnyOccurrences()) {
     auto report = [](const Twine &message) { return fail(message); };
     if (failed(options.passes.addToPipeline(pm, report)))

@@ -98,8 +98,9 @@ def RelAttn_Dialect : Dialect {
       panel, lanes along d, n and e instead, strips that ascend. On AVX2 with D =
       64 and N = 2048 a row costs 0.29 of a panel of 16 queries, 8 rows 0.92; at M
       = 1 the step takes 1.05 to 1.15 times as long as reading keys and values.
-      Scores are padded by -inf to whole vectors. With fewer (b, h) than threads
-      the keys are in parts, which `merge` joins in their order.
+      Scores are padded by -inf to whole vectors. One block of queries (rows, or
+      up to 64) with fewer (b, h) than threads has its keys in parts, which
+      `merge` joins in their order.
     - Keys and values whose rows lie apart (BSHD), or along d, or in a narrow type
       are copied once, as [b, g, n, d] in the accumulator's type, if more than one
       block of queries reads them. Rows 4 kB apart share a few sets of the cache:

@@ -41,8 +41,9 @@ def TileAttention : Pass<"relattn-tile-attention",
 
     A decode step, and any few queries (`rows`), become panels of a single query,
     whose vectors lie along keys and columns instead; their strip ascends. Where
-    there are fewer of them than `workers`, the keys are split into parts, whose
-    states `relattn.merge` joins in a second loop over (b, g, r).
+    a static number of queries is one block, for each (b, g, r), and there are
+    fewer of these than `workers`, the keys are split into parts, whose states
+    `relattn.merge` joins in a second loop over (b, g, r).
   }];
   let options = [
     Option<"lanes", "lanes", "int64_t", "16",
@@ -56,8 +57,8 @@ def TileAttention : Pass<"relattn-tile-attention",
     Option<"rowKeys", "row-keys", "int64_t", "512",
            "Keys of a block that rows share">,
     Option<"workers", "workers", "int64_t", "1",
-           "Threads: rows with fewer entries of b, g and r than these have their "
-           "keys in parts">
+           "Threads: a single block of queries with fewer entries of b, g and r "
+           "than these has its keys in parts">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
