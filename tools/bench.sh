@@ -13,14 +13,16 @@ usage: tools/bench.sh [--install-peers] [arguments of relattn-bench]
   --install-peers  ONNX Runtime, OpenVINO, JAX and IREE, a gigabyte, into
                    build/bench-packages; what is there is compared with
 
+The arguments: tools/bench.sh -- --help
 TEXT
 }
 
-packages=(matplotlib tqdm) arguments=() help=0
+packages=(matplotlib tqdm) arguments=() folder=$PWD
 for argument in "$@"; do
   case $argument in
     --install-peers) packages+=(onnxruntime openvino jax iree-base-compiler iree-base-runtime) ;;
-    -h|--help) help=1; arguments+=("$argument") ;;
+    -h|--help) if [ $# = 1 ]; then usage; exit 0; fi; arguments+=("$argument") ;;
+    --) ;;
     *) arguments+=("$argument") ;;
   esac
 done
@@ -35,6 +37,6 @@ if ! grep -qxF "${packages[*]}" "$stamp" 2>/dev/null; then
     --upgrade --target "$target" "${packages[@]}" || die "pip could not install: ${packages[*]}"
   echo "${packages[*]}" >>"$stamp"
 fi
-[ $help = 0 ] || usage
+cd "$folder"
 PYTHONPATH=$RELATTN_ROOT/python:$RELATTN_ROOT/test/Benchmark:$target \
   exec "$RELATTN_PYTHON" -m relattn_bench "${arguments[@]}"

@@ -1,7 +1,7 @@
 # Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# Sourced by demo.sh and check.sh: installs what is missing, configures and
+# Sourced by demo.sh, check.sh and bench.sh: installs what is missing, configures and
 # builds. Everything that it makes is under build/.
 #
 #   relattn_setup 0|1     1: with PyTorch, transformers and torch-mlir

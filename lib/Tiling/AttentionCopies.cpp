@@ -31,11 +31,15 @@ static bool isContiguous(AffineMap map, unsigned column) {
                   getAffineDimExpr(column, context)};
 }
 
-/// One block of queries reads each key once anyway.
+/// One block of queries reads each key once anyway; so do the blocks of each
+/// head that shares it, whose copies would not be worth a pass of their own.
 bool AttentionTiler::isReadOften() {
   int64_t queries = op.getStaticSize(Dim::M);
-  return !isRow() && (ShapedType::isDynamic(queries) ||
-                      queries > sizes.lanes * sizes.panels);
+  bool isOneBlock =
+      ShapedType::isStatic(queries) && queries <= sizes.lanes * sizes.panels;
+  // In somebody's parallel loop each iteration would copy all keys.
+  return !isRow() && !isOneBlock &&
+         !op->getParentWithTrait<OpTrait::HasParallelRegion>();
 }
 
 void AttentionTiler::copyKeysAndValues() {

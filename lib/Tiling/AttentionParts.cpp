@@ -3,10 +3,10 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A decode step with fewer heads than threads: each worker takes a part of the
-// keys, and relattn.merge joins their states (Dao et al. 2023, flash decoding).
-// The number of parts follows from shape and threads, and they are merged in
-// their order: the same bits from run to run.
+// One block of queries with fewer heads than threads: each worker takes a part
+// of the keys, and relattn.merge joins their states (Dao et al. 2023, flash
+// decoding). The number of parts follows from shape and threads, and they are
+// merged in their order: the same bits from run to run.
 //
 //===----------------------------------------------------------------------===//
 

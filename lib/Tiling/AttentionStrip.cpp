@@ -19,11 +19,10 @@
 using namespace mlir;
 using namespace mlir::relattn;
 
-/// The offset of a place of the strip: (N - 1) - x - query_offset, read at x =
-/// (N - 1) + i - j; for rows x - (M - 1) - query_offset, read at x = (M - 1) +
-/// j
-/// - i. The last lanes of the last panel may be beyond the queries; what they
-/// read is never used.
+/// The offset of a place x of the strip: (N - 1) - x - query_offset, read at
+/// (N - 1) + i - j; for rows x - (M - 1) - query_offset, read at
+/// (M - 1) + j - i. The last lanes of the last panel may be beyond the queries;
+/// what they read is never used.
 Value AttentionTiler::getStripOffset(OpBuilder &builder, Location bodyLoc,
                                      Value place, Value batch) {
   Value last = stripEnd;
@@ -37,13 +36,9 @@ Value AttentionTiler::getStripOffset(OpBuilder &builder, Location bodyLoc,
   return arith::SubIOp::create(builder, bodyLoc, offset, own);
 }
 
-/// The bucket ids of all places, [(B,) L].
+/// The bucket ids of all places, [(B,) L]; batch entries side by side.
 Value AttentionTiler::createBucketIds(Value length) {
   Type i32 = b.getI32Type();
-  SmallVector<OpFoldResult> shape = {getAsOpFoldResult(length)};
-  if (stripHasBatch)
-    shape.insert(shape.begin(), getAsOpFoldResult(getSize(Dim::B)));
-  Value init = tensor::EmptyOp::create(b, loc, shape, i32);
   auto fill = [&](Value ids, Value batch) -> Value {
     auto loop = scf::ForOp::create(
         b, loc, zero, length, one, ids,
@@ -53,23 +48,46 @@ Value AttentionTiler::createBucketIds(Value length) {
           Value bucket =
               stripSource->scheme.buildBucket(builder, bodyLoc, offset);
           Value id = arith::IndexCastOp::create(builder, bodyLoc, i32, bucket);
-          SmallVector<Value> position = {place};
-          if (batch)
-            position.insert(position.begin(), batch);
-          Value next = tensor::InsertOp::create(builder, bodyLoc, id,
-                                                carried[0], position);
+          Value next =
+              tensor::InsertOp::create(builder, bodyLoc, id, carried[0], place);
           scf::YieldOp::create(builder, bodyLoc, next);
         });
     return loop.getResult(0);
   };
+  SmallVector<OpFoldResult> places = {getAsOpFoldResult(length)};
   if (!stripHasBatch)
-    return fill(init, Value());
-  auto loop = scf::ForOp::create(
-      b, loc, zero, getSize(Dim::B), one, init,
-      [&](OpBuilder &, Location, Value batch, ValueRange carried) {
-        scf::YieldOp::create(b, loc, fill(carried[0], batch));
-      });
-  return loop.getResult(0);
+    return fill(tensor::EmptyOp::create(b, loc, places, i32), Value());
+  SmallVector<OpFoldResult> entries = {getAsOpFoldResult(getSize(Dim::B))};
+  SmallVector<OpFoldResult> shape = {entries[0], places[0]};
+  Value init = tensor::EmptyOp::create(b, loc, shape, i32);
+  return forEachRow(init, entries, [&](Value row, ValueRange ivs) {
+    return fill(row, ivs[0]);
+  });
+}
+
+/// A worker for each row of `init`, [`counts`..., L].
+Value AttentionTiler::forEachRow(
+    Value init, ArrayRef<OpFoldResult> workers,
+    function_ref<Value(Value row, ValueRange ivs)> body) {
+  auto type = cast<RankedTensorType>(init.getType());
+  auto forall = scf::ForallOp::create(b, loc, workers, init,
+                                      /*mapping=*/std::nullopt);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(forall.getBody());
+  SmallVector<Value> ivs = forall.getInductionVars();
+  Value whole = forall.getRegionIterArgs()[0];
+  SmallVector<OpFoldResult> places = getAsOpFoldResult(ivs),
+                            extents(ivs.size(), b.getIndexAttr(1)),
+                            strides(ivs.size() + 1, b.getIndexAttr(1));
+  places.push_back(b.getIndexAttr(0));
+  extents.push_back(tensor::getMixedSize(b, loc, init, type.getRank() - 1));
+  auto rowType =
+      RankedTensorType::get({type.getShape().back()}, type.getElementType());
+  Value row = body(createSlice(b, loc, whole, places, extents, rowType), ivs);
+  b.setInsertionPointToEnd(forall.getTerminator().getBody());
+  tensor::ParallelInsertSliceOp::create(b, loc, row, whole, places, extents,
+                                        strides);
+  return forall.getResult(0);
 }
 
 /// Fills `row` with the strip of one batch entry and head (null: shared) from
@@ -169,27 +187,10 @@ void AttentionTiler::createStrip() {
     strip = createStripRow(init, zero, Value(), Value());
     return;
   }
-  auto forall = scf::ForallOp::create(b, loc, workers, init,
-                                      /*mapping=*/std::nullopt);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(forall.getBody());
-  SmallVector<Value> ivs = forall.getInductionVars();
-  Value whole = forall.getRegionIterArgs()[0];
-  SmallVector<OpFoldResult> places = getAsOpFoldResult(ivs),
-                            extents(ivs.size(), b.getIndexAttr(1)),
-                            strides(ivs.size() + 1, b.getIndexAttr(1));
-  places.push_back(b.getIndexAttr(0));
-  extents.push_back(getAsOpFoldResult(length));
-  auto rowType = RankedTensorType::get(
-      {cast<RankedTensorType>(init.getType()).getShape().back()}, accumulator);
-  Value row =
-      createStripRow(createSlice(b, loc, whole, places, extents, rowType), zero,
-                     stripHasBatch ? ivs.front() : Value(),
-                     stripHasHead ? ivs.back() : Value());
-  b.setInsertionPointToEnd(forall.getTerminator().getBody());
-  tensor::ParallelInsertSliceOp::create(b, loc, row, whole, places, extents,
-                                        strides);
-  strip = forall.getResult(0);
+  strip = forEachRow(init, workers, [&](Value row, ValueRange ivs) {
+    return createStripRow(row, zero, stripHasBatch ? ivs.front() : Value(),
+                          stripHasHead ? ivs.back() : Value());
+  });
 }
 
 /// The strip that the current panel reads, and where offset 0 of its first

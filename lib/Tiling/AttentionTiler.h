@@ -29,6 +29,8 @@ struct TileSizes {
   int64_t lanes, panels, keys;
   /// Threads that want work: more than there is splits the keys.
   int64_t workers;
+  /// Panels of one query each, as many as there are, read along the keys.
+  bool areRows = false;
 };
 
 class AttentionTiler {
@@ -46,8 +48,7 @@ public:
 private:
   using Dim = AttentionOp::Dimension;
 
-  /// Panels of one query each, read along the keys.
-  bool isRow() const { return sizes.lanes == 1; }
+  bool isRow() const { return sizes.areRows; }
   using Online = OnlineAttentionOp;
 
   // Index arithmetic.
@@ -89,6 +90,8 @@ private:
   // Tensors of the whole op, before the loops.
   Value getStripOffset(OpBuilder &builder, Location bodyLoc, Value place,
                        Value batch);
+  Value forEachRow(Value init, ArrayRef<OpFoldResult> workers,
+                   function_ref<Value(Value row, ValueRange ivs)> body);
   Value createBucketIds(Value length);
   Value createStripRow(Value row, Value first, Value batch, Value head);
   void createStrip();

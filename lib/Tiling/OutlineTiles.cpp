@@ -70,13 +70,22 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
     getUsedValuesDefinedAbove(region, captured);
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointToStart(&region.front());
-    for (Value value : captured) {
+    IRMapping sunk;
+    // Operands before their users.
+    std::function<void(Value)> sink = [&](Value value) {
       Operation *op = value.getDefiningOp();
-      if (!op || !(isa<vector::BroadcastOp>(op) ||
-                   op->hasTrait<OpTrait::ConstantLike>()))
-        continue;
-      Operation *clone = rewriter.clone(*op);
-      replaceAllUsesInRegionWith(value, clone->getResult(0), region);
+      bool isCheap = op && (isa<vector::BroadcastOp>(op) ||
+                            op->hasTrait<OpTrait::ConstantLike>());
+      if (!isCheap || sunk.contains(value))
+        return;
+      for (Value operand : op->getOperands())
+        sink(operand);
+      rewriter.clone(*op, sunk);
+    };
+    for (Value value : captured) {
+      sink(value);
+      if (Value clone = sunk.lookupOrNull(value))
+        replaceAllUsesInRegionWith(value, clone, region);
     }
   }
 

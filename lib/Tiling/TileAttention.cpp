@@ -219,7 +219,7 @@ static TileSizes getTileSizes(AttentionOp op,
     return sizes;
   if (numQueries <= options.rows)
     return {/*lanes=*/1, /*panels=*/numQueries, options.rowKeys,
-            options.workers};
+            options.workers, /*areRows=*/true};
   while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
     sizes.lanes /= 2;
   // One block of queries may share its keys out.

@@ -289,7 +289,8 @@ struct VectorizeTiles
       Value before = rows.front().getBase();
       for (OpOperand &use : llvm::make_early_inc_range(written.getUses())) {
         auto write = dyn_cast<vector::TransferWriteOp>(use.getOwner());
-        if (write && write.getBase() == written && isWhole(write))
+        if (write && write.getBase() == written && isWhole(write) &&
+            written.hasOneUse())
           rewriter.modifyOpInPlace(write, [&] { use.set(before); });
       }
       for (vector::TransferWriteOp row : llvm::reverse(rows))

@@ -3,6 +3,7 @@
 // RUN: relattn-opt %s --relattn-tile-attention --split-input-file --remarks-filter=relattn -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK --allow-empty
 // RUN: relattn-opt %s --relattn-tile-attention="workers=32" --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=PARTS
 // RUN: relattn-opt %s --relattn-tile-attention --cse --split-input-file | FileCheck %s --check-prefix=ROWSAPART
+// RUN: relattn-opt %s --relattn-tile-attention=lanes=1 --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=ONELANE
 // RUN: not relattn-opt %s --relattn-tile-attention=lanes=0 --split-input-file 2>&1 | FileCheck %s --check-prefix=BAD
 // BAD: error: expected tile sizes of at least 1
 
@@ -52,7 +53,7 @@ func.func @window(%q: tensor<?x64xf32>, %init: tensor<?x64xf32>) -> tensor<?x64x
 
 // -----
 
-// Narrow types widen once per block of keys; the output narrows at the end. f64
+// Narrow types widen once for all queries; the output narrows at the end. f64
 // halves lanes and keys, and so does d of 128 the keys.
 // CHECK-LABEL: func @bf16
 // CHECK: arith.extf %{{.*}} : bf16 to f32
@@ -245,4 +246,18 @@ func.func @rows_apart_once(%q: tensor<2x64x16x64xf32>, %k: tensor<2x?x16x64xf32>
   %out = relattn.attention maps((b, m, g, d), (b, n, g, d), (b, n, g, e) -> (b, m, g, e))
     ins(%q, %k, %k : tensor<2x64x16x64xf32>, tensor<2x?x16x64xf32>, tensor<2x?x16x64xf32>) outs(%init : tensor<2x64x16x64xf32>)
   return %out : tensor<2x64x16x64xf32>
+}
+
+// -----
+
+// Panels of one query that are not as many as there are queries are no rows: the
+// strip is one for all of them.
+// ONELANE-LABEL: func @one_lane
+// ONELANE: %[[STRIP:.*]] = scf.forall {{.*}} -> (tensor<2x{{.*}}xf32>)
+// ONELANE: %[[ROW:.*]] = tensor.extract_slice %[[STRIP]]
+// ONELANE: relattn.online_attention {{.*}} strip(%[[ROW]] at %{{[^ ]*}} :
+func.func @one_lane(%q: tensor<2x200x8xf32>, %k: tensor<2x90x8xf32>, %table: tensor<2x2xf32>, %init: tensor<2x200x8xf32>) -> tensor<2x200x8xf32> {
+  %out = relattn.attention ins(%q, %k, %k : tensor<2x200x8xf32>, tensor<2x90x8xf32>, tensor<2x90x8xf32>)
+    bias(#relattn.steps<buckets = 2, starts = [0], ids = [0, 1]>, %table : tensor<2x2xf32>) outs(%init : tensor<2x200x8xf32>)
+  return %out : tensor<2x200x8xf32>
 }

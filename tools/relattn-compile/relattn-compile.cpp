@@ -73,6 +73,8 @@ static LogicalResult fail(const Twine &message) {
 
 static LogicalResult lower(ModuleOp module, const Options &options) {
   PassManager pm(module->getName(), PassManager::Nesting::Implicit);
+  if (failed(applyPassManagerCLOptions(pm)))
+    return failure();
   if (options.passes.hasAnyOccurrences()) {
     auto report = [](const Twine &message) { return fail(message); };
     if (failed(options.passes.addToPipeline(pm, report)))
@@ -206,6 +208,9 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
+  llvm::InitializeNativeTargetAsmParser(); // of inline assembly
+  registerPassManagerCLOptions();
+  registerMLIRContextCLOptions();
   Options options;
   cl::ParseCommandLineOptions(
       argc, argv, "relattn ahead-of-time compiler: MLIR to an object file\n");

@@ -53,7 +53,8 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
       llvm::cl::init("")};
   Option<int64_t> workers{
       *this, "workers",
-      llvm::cl::desc("Threads that a decode step splits its keys for (default: "
+      llvm::cl::desc("Threads that a single block of queries splits its keys "
+                     "for (default: "
                      "0, those of the host with threads=openmp, else 1)"),
       llvm::cl::init(0)};
 };

@@ -30,7 +30,10 @@ def TileAttention : Pass<"relattn-tile-attention",
 
     and a strip, read backwards, that holds bias and band. In transform scripts:
     `transform.relattn.tile_attention`; in C++: `tileAttention`. No tensor has both M
-    and N; extra memory is the strip, O(H (M + N)), and the tiles of a worker.
+    and N; extra memory is the strip, O(H (M + N)), and the tiles of a worker; and,
+    if their rows lie apart or their type is narrow, keys and values once more, [b,
+    g, n, d] in the accumulator's type. That copy is made unless a static M is one
+    block or the op stands in a parallel loop already.
 
     Input: attention on tensors with static d and e. An op that cannot be tiled is
     left alone, with a remark (`--remarks-filter=relattn`): d or e dynamic, empty
@@ -123,7 +126,7 @@ def VectorizeTiles : Pass<"relattn-vectorize-tiles",
   let summary = "Turn register tiles into vectors";
   let description = [{
     Vectorises each op with `relattn.tile`, carries accumulators of the innermost
-    loops in registers, and expands the exponential. An op that does not
+    loops (and a tile's sum of weights) in registers, and expands the exponential. An op that does not
     vectorise is left alone, with a remark (`--remarks-filter=relattn`): it becomes
     a loop, which computes the same.
   }];

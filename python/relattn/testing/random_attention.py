@@ -35,7 +35,6 @@ EXPECTED_TAGS = [
     "values normal", "values rising", "values large", "values tiny", "values positive values",
     "values one query NaN",
     "a size of 0", "longer than saturation", "a query sees nothing",
-    *tile_classes.CLASSES,
 ]
 
 
@@ -97,9 +96,7 @@ def main():
                 worst[dtype] = max(worst.get(dtype, 0.0), ratio)
             failures += new_failures
 
-    expected = list(EXPECTED_TAGS)
-    if tile_classes.options(args.pipeline)["workers"] > 1:
-        expected.append(tile_classes.SPLIT)
+    expected = EXPECTED_TAGS + tile_classes.expected(args.pipeline)
     print("drawn:")
     for tag in expected:
         print(f"  {tags[tag]:6d} {tag}")

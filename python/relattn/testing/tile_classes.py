@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Which kinds of tiles the tuned schedule visits in a case.
 
-Counted from the sizes that `relattn-tile-attention` documents, for one batch entry
-with its own offset and length. What it counts is what a bug can hide in: loops over
-tiles that are skipped, cut, or shared out, and the two sides of every boundary.
+Counted from the sizes that the pipeline names, else from the defaults of
+`relattn-tile-attention` (a target's own differ by a factor of 2 at most), for the
+first batch entry. What it counts is what a bug can hide in: tiles that are skipped,
+cut or shared out, and the two sides of every boundary.
 """
 
 import re
@@ -19,12 +20,19 @@ CLASSES = [
     "tiles of few queries", "tiles of few keys", "whole tiles", "second block of queries", "rows", "keys and values copied",
 ]
 #: In pipelines with `workers`.
-SPLIT = "rows with split keys"
+SPLIT = ["rows with split keys", "panels with split keys"]
+
+
+def expected(pipeline):
+    """The classes that a run must draw."""
+    if "schedule=reference" in pipeline and "relattn-tile-attention" not in pipeline:
+        return []
+    return CLASSES + (SPLIT if options(pipeline)["workers"] > 1 else [])
 
 
 def options(pipeline):
     """The sizes that a pipeline names, else the pass's defaults."""
-    sizes = {"lanes": 16, "panels": 4, "keys": 96, "rows": 8, "row-keys": 256, "workers": 1}
+    sizes = {"lanes": 16, "panels": 4, "keys": 96, "rows": 8, "row-keys": 512, "workers": 1}
     for name in sizes:
         found = re.search(rf"\b(?<![-\w]){name}=(\d+)", pipeline)
         if found:
@@ -33,7 +41,7 @@ def options(pipeline):
 
 
 def tile_classes(case, pipeline=""):
-    """Counts of CLASSES and SPLIT; empty where the reference schedule serves."""
+    """Counts of CLASSES and SPLIT; none where d or e is dynamic or a size 0."""
     size = {}
     for dims, array in zip(case.maps, (case.query, case.key, case.value)):
         size.update(zip(dims, array.shape))
@@ -42,18 +50,22 @@ def tile_classes(case, pipeline=""):
         return counts
     option = options(pipeline)
     halves = (case.query.dtype == np.float64) + (size["d"] >= 128)
-    lanes = option["lanes"] // (2 if case.query.dtype == np.float64 else 1)
-    keys = option["keys"] >> halves
+    lanes = max(1, option["lanes"] // (2 if case.query.dtype == np.float64 else 1))
+    keys = max(1, option["keys"] >> halves)
     m, n = size["m"], size["n"]
+    entries = np.prod([size.get(d, 1) for d in "bgr"])
+    is_split = option["workers"] > entries
+    panels = option["panels"]
     if "m" not in case.dynamic and m <= option["rows"]:
         counts["rows"] += 1
-        lanes, keys = 1, option["row-keys"]
-        entries = np.prod([size.get(d, 1) for d in "bgr"])
-        counts[SPLIT] += option["workers"] > entries and n > keys
-    block = lanes * (m if lanes == 1 else option["panels"])
-    counts["second block of queries"] += m > block
-    if lanes != 1 and ("m" in case.dynamic or m > block):
-        counts["keys and values copied"] += any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
+        lanes, keys, panels = 1, option["row-keys"], m
+        counts[SPLIT[0]] += is_split and n > keys
+    elif "m" not in case.dynamic and m <= lanes * panels:
+        counts[SPLIT[1]] += is_split and n > keys
+    counts["second block of queries"] += m > lanes * panels
+    if not counts["rows"] and ("m" in case.dynamic or m > lanes * panels):
+        is_narrow = case.query.dtype.itemsize < 4
+        counts["keys and values copied"] += is_narrow or any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
 
     first = lambda value, default: default if value is None else int(np.asarray(value).reshape(-1)[0])
     shift, length = first(case.query_offset, 0), min(n, max(0, first(case.key_lengths, n)))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """relattn-bench: attention with T5 bias on the CPU, against the machine and its peers.
 
-    tools/bench.sh [--peers] [relattn-bench's options]
+    tools/bench.sh [--install-peers] [relattn-bench's options]
 
 One process per framework (their thread pools disturb each other in one), all alive
 during a case. In each round every implementation has its turn, the order turning:
@@ -12,5 +12,6 @@ fractions are of the peaks of the same turns and of useful operations (visible p
 of query and key). A round starts when the machine is quiet, or says that it was not.
 
 Peers have a dense bias handed to them for free, -inf above the diagonal if the case
-is causal. Every implementation's output is compared with float64 before it is timed.
+is causal. Every implementation's output is compared with float64 before it is timed
+(but that of relattn without bias, which computes something else).
 """

@@ -3,12 +3,14 @@
 """Turns of the workers, and what becomes of their figures."""
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -34,7 +36,7 @@ class Worker:
         paths = [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         cores = sorted(os.sched_getaffinity(0))[-threads:]
-        self.log = open(f"/tmp/relattn-bench-{os.getpid()}-{name}.log", "w")
+        self.log = tempfile.NamedTemporaryFile("w", prefix=f"relattn-bench-{name}", suffix=".log", delete=False)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "relattn_bench.worker", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
             env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores))
@@ -43,22 +45,29 @@ class Worker:
     def _answer(self):
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"a worker died: {self.log.name} has its last words")
+            raise SystemExit(f"relattn-bench: a worker died; its last words are in {self.log.name}")
         return json.loads(line)
 
     def ask(self, **message):
-        self.process.stdin.write(json.dumps(message) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps(message) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # there is no answer either
         return self._answer()
 
     def stop(self):
-        self.process.stdin.close()
+        """Ends the process; the log of one that failed stays."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         try:
-            self.process.wait(20)
+            failed = self.process.wait(20) != 0
         except subprocess.TimeoutExpired:
             self.process.kill()
+            failed = False
         self.log.close()
-        os.unlink(self.log.name)
+        if not failed:
+            os.unlink(self.log.name)
 
 
 def load():
@@ -96,6 +105,8 @@ def run_case(case, threads, workers, args, advance):
         print(f"{name} left out of {case}: {error}", file=sys.stderr)
     ask = lambda name, calls=1: owner[name].ask(op="run", name=name, calls=calls)
     base = "plain read" if case.is_decode else "peak"
+    if case.is_decode and base not in facts:
+        raise SystemExit("relattn-bench: no plain read to compare with")
     calls = {name: max(1, math.ceil(0.002 / max(ask(name), 1e-7))) for name in facts}
     order = [name for name in facts if name != base]
     times, bases, noisy = {name: [] for name in order}, [], 0
@@ -187,9 +198,9 @@ def main():
                 if worker.missing and name not in told:
                     told.add(name)
                     print(f"{PEERS[name]} is left out: {worker.missing} is not installed", file=sys.stderr)
-            workers = [worker for worker in workers if not worker.missing]
+            present = [worker for worker in workers if not worker.missing]
             for case in args.cases:
-                for row in run_case(case, threads, workers, args, advance):
+                for row in run_case(case, threads, present, args, advance):
                     rows.append(row)
                     print(table_line(row), flush=True)
                     if args.json:

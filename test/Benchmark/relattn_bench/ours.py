@@ -81,7 +81,7 @@ def in_layout(case, array):
 
 def implementations(case, inputs, threads, target):
     q, k, v, table = inputs
-    library = build_yardstick(target)
+    library = functools.partial(build_yardstick, target)
     pointer = lambda array: array.ctypes.data_as(ctypes.c_void_p)
 
     def make_kernel(bias):
@@ -98,17 +98,17 @@ def implementations(case, inputs, threads, target):
         strip[:, :2 * case.keys - 1] = table[SCHEME.bucket(offsets)].T
         if case.causal:
             strip[:, :2 * case.keys - 1][:, offsets > 0] = -np.inf
-        size = ctypes.c_int64
+        size, kernel = ctypes.c_int64, library().relattn_yardstick
 
         def run():
-            library.relattn_yardstick(pointer(q), pointer(k), pointer(v), pointer(strip), pointer(out), size(case.heads), size(case.queries),
+            kernel(pointer(q), pointer(k), pointer(v), pointer(strip), pointer(out), size(case.heads), size(case.queries),
                                       size(case.keys), size(case.depth), size(strip.shape[1]), ctypes.c_int(case.causal), ctypes.c_int(threads))
 
         return run, lambda _: out
 
     def make_read():
-        elements = k.size + v.size
-        return lambda: library.relattn_read(pointer(k), ctypes.c_int64(elements), ctypes.c_int(threads)), None
+        elements, read = k.size + v.size, library().relattn_read
+        return lambda: read(pointer(k), ctypes.c_int64(elements), ctypes.c_int(threads)), None
 
     yield "relattn T5", lambda: make_kernel(True)
     yield "relattn no bias", lambda: make_kernel(False)
