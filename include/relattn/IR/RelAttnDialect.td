@@ -97,7 +97,8 @@ def RelAttn_Dialect : Dialect {
     - Few queries (a static M of 8 or less, a decode step) are rows: one query a
       panel, lanes along d, n and e instead, strips that ascend. On AVX2 with D =
       64 and N = 2048 a row costs 0.29 of a panel of 16 queries, 8 rows 0.92; at M
-      = 1 the step takes 1.05 to 1.15 times as long as reading keys and values.
+      = 1 the step takes 0.8 to 1.05 times as long as a plain read of keys and
+      values.
       Scores are padded by -inf to whole vectors. One block of queries (rows, or
       up to 64) with fewer (b, h) than threads has its keys in parts, which
       `merge` joins in their order.

@@ -116,6 +116,7 @@ def run_case(case, threads, workers, args, advance):
         for name in order:
             if turn >= 2 and times[name][-1] > HOPELESS_SECONDS:
                 continue
+            time.sleep(0.05)  # the threads of the one before may wait busily
             bases.append(workers[0].ask(op="peak", threads=threads, target=args.target_cpu) if base == "peak" else ask(base, calls[base]))
             times[name].append(ask(name, calls[name]))
         advance()

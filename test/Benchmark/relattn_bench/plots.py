@@ -5,6 +5,7 @@
 import matplotlib
 
 matplotlib.use("Agg")
+matplotlib.rcParams["svg.fonttype"] = "none"  # text as text
 import matplotlib.pyplot as plt  # noqa: E402
 
 from relattn_bench.case import Case
@@ -22,17 +23,19 @@ def plot(rows, directory):
     square = [row for row in rows if "fraction_of_peak" in row]
     for threads in sorted({row["threads"] for row in square}):
         for kind, (key, label, scale) in KINDS.items():
-            figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+            figure, axes = plt.subplots(figsize=(8.5, 4.2), layout="constrained")
             for name in dict.fromkeys(row["impl"] for row in square):
                 points = sorted((Case.parse(row["case"]).keys, row[key]) for row in square
                                 if row["impl"] == name and row["threads"] == threads and row.get(key, 0) > 0)
                 if points:
                     axes.plot(*zip(*points), marker="o", label=name, linewidth=2.5 if name.startswith("relattn") else 1.2)
-            isa = square[0]["isa"]
-            axes.set(xlabel="M = N", ylabel=label, xscale="log", yscale=scale, title=f"T5 attention, f32, {isa}, {threads} threads")
+            plural = "" if threads == 1 else "s"
+            axes.set(xlabel="M = N", ylabel=label, yscale=scale, title=f"T5 attention, f32, {square[0]['isa']}, {threads} thread{plural}")
+            lengths = sorted({Case.parse(row["case"]).keys for row in square})
             axes.set_xscale("log", base=2)
+            axes.set_xticks(lengths, map(str, lengths))
             axes.grid(alpha=0.3)
-            axes.legend(fontsize="small")
+            figure.legend(fontsize="small", loc="outside right upper")
             figure.savefig(directory / f"{kind}-{threads}.svg")
             plt.close(figure)
     print(f"plots are in {directory}")
