@@ -83,7 +83,9 @@ static bool isTile(Value buffer) {
 /// Tensors to buffers, in place where possible, freed where made.
 static void addBufferization(OpPassManager &pm, CPUThreads threads) {
   pm.addPass(createMarkManualDeallocation());
-  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  // No empty-tensor-elimination: it computes in the buffer of a destination
+  // (materialize_in_destination) what later values may be computed in as well,
+  // which no analysis of tensors sees: the destination is overwritten.
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
