@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Input.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -16,11 +17,11 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "mlir/Support/FileUtilities.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "relattn/InitAll.h"
 #include "relattn/Pipelines/Pipelines.h"
+#include "relattn/Tiling/CPUTarget.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -102,15 +103,12 @@ static std::unique_ptr<llvm::TargetMachine> createTarget(llvm::Module &module,
       *llvm::CodeGenOpt::getLevel(level)));
   module.setTargetTriple(triple);
   module.setDataLayout(machine->createDataLayout());
-  std::string features;
-  for (const auto &feature : llvm::sys::getHostCPUFeatures())
-    features += (features.empty() ? "" : ",") +
-                std::string(feature.second ? "+" : "-") + feature.first().str();
+  relattn::CPUTarget host = llvm::cantFail(relattn::CPUTarget::get("", ""));
   for (llvm::Function &function : module) {
     if (function.isDeclaration() || function.hasFnAttribute("target-cpu"))
       continue;
-    function.addFnAttr("target-cpu", llvm::sys::getHostCPUName());
-    function.addFnAttr("target-features", features);
+    function.addFnAttr("target-cpu", host.cpu);
+    function.addFnAttr("target-features", host.features);
   }
   return machine;
 }
@@ -162,11 +160,9 @@ static LogicalResult compile(const Options &options,
     return fail("expected an optimisation level of 0 to 3");
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> input =
-      openInputFile(options.input, &message);
+      relattn::openNonEmptyInput(options.input, &message);
   if (!input)
     return fail(message);
-  if (input->getBuffer().trim().empty())
-    return fail("the input '" + options.input + "' is empty");
   MLIRContext context(registry);
   auto sources = std::make_shared<llvm::SourceMgr>();
   sources->AddNewSourceBuffer(std::move(input), llvm::SMLoc());

@@ -3,20 +3,17 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// mlir-opt with the relattn dialect, passes and pipelines. An empty input is an
-// error here: it is what a failed tool before it in a pipe leaves, not a
-// module.
+// mlir-opt with the relattn dialect, passes and pipelines.
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Input.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
-#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "relattn/InitAll.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
@@ -36,11 +33,9 @@ static LogicalResult run(int argc, char **argv, DialectRegistry &registry) {
 
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> input =
-      openInputFile(inputName, &message);
+      relattn::openNonEmptyInput(inputName, &message);
   if (!input)
     return fail(message);
-  if (input->getBuffer().trim().empty())
-    return fail("the input '" + inputName + "' is empty");
   std::unique_ptr<llvm::ToolOutputFile> output =
       openOutputFile(outputName, &message);
   if (!output)
