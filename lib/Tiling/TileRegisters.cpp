@@ -262,7 +262,8 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
         return failure();
       // The rows of a register tile one by one: they are its accumulators.
       auto loop = cast<scf::ForOp>(loops->front().getOperation());
-      if (loop.getStaticTripCount())
+      std::optional<llvm::APInt> count = loop.getStaticTripCount();
+      if (count && count->ule(kMaxAccumulatorRows))
         (void)loopUnrollFull(loop);
     }
     auto tileBy = [&](TileKind kind, ArrayRef<int64_t> sizes) {
@@ -398,6 +399,9 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
         return failure();
     return success();
   }
+
+  /// No register tile has more; a bias that nobody tiled stays a loop.
+  static constexpr uint64_t kMaxAccumulatorRows = 16;
 
   /// Parts of d in one register tile of a single query's products.
   static constexpr int64_t kMaxParts = 8;
