@@ -286,13 +286,14 @@ struct VectorizeTiles
       Value written = read.getBase();
       rewriter.replaceOp(read, tile);
       // What is overwritten as a whole needs nothing of what was written.
+      if (!written.hasOneUse())
+        continue;
+      OpOperand &use = *written.use_begin();
+      auto write = dyn_cast<vector::TransferWriteOp>(use.getOwner());
+      if (!write || !isWhole(write))
+        continue;
       Value before = rows.front().getBase();
-      for (OpOperand &use : llvm::make_early_inc_range(written.getUses())) {
-        auto write = dyn_cast<vector::TransferWriteOp>(use.getOwner());
-        if (write && write.getBase() == written && isWhole(write) &&
-            written.hasOneUse())
-          rewriter.modifyOpInPlace(write, [&] { use.set(before); });
-      }
+      rewriter.modifyOpInPlace(write, [&] { use.set(before); });
       for (vector::TransferWriteOp row : llvm::reverse(rows))
         if (row->use_empty())
           rewriter.eraseOp(row);
