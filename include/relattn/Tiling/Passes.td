@@ -126,9 +126,9 @@ def VectorizeTiles : Pass<"relattn-vectorize-tiles",
   let summary = "Turn register tiles into vectors";
   let description = [{
     Vectorises each op with `relattn.tile`, carries accumulators of the innermost
-    loops (and a tile's sum of weights) in registers, and expands the exponential. An op that does not
-    vectorise is left alone, with a remark (`--remarks-filter=relattn`): it becomes
-    a loop, which computes the same.
+    loops (and a tile's sum of weights) in registers, and expands the exponential.
+    An op that does not vectorise is left alone, with a remark
+    (`--remarks-filter=relattn`): it becomes a loop, which computes the same.
   }];
   let options = [
     Option<"hasFMA", "fma", "bool", "true",
