@@ -77,13 +77,23 @@ LogicalResult OnlineAttentionOp::verify() {
   if (!accumulator.isF32() && !accumulator.isF64())
     return emitOpError("[C2] expected tiles of f32 or f64, got ")
            << accumulator;
+  // The factors of the products may be narrower, all alike.
+  Type factor = getElementTypeOrSelf(getQuery());
+  if (!accumulator.isF32() || !(factor.isF16() || factor.isBF16()))
+    factor = accumulator;
   SmallVector<int64_t> sizes(kNumDimensions, ShapedType::kDynamic);
   for (auto [name, tensor, map] : operands) {
     auto type = cast<RankedTensorType>(tensor.getType());
     Type element = type.getElementType();
-    if (element != accumulator && !(name == "mask" && element.isInteger(1)))
+    bool isFactor = name == "query" || name == "key" || name == "value";
+    Type expected = isFactor ? factor : accumulator;
+    bool isAddend = name == "bias" || name == "mask";
+    bool mayBe = isAddend && accumulator.isF32() &&
+                 (element.isF16() || element.isBF16());
+    if (element != expected && !mayBe &&
+        !(name == "mask" && element.isInteger(1)))
       return emitOpError("[C2] expected a ")
-             << name << " of " << accumulator << ", got " << element;
+             << name << " of " << expected << ", got " << element;
     if (type.getRank() != int64_t(map.getNumResults()))
       return emitOpError("[C1] expected a ")
              << name << " of rank " << map.getNumResults() << ", got " << type;
@@ -107,6 +117,8 @@ LogicalResult OnlineAttentionOp::verify() {
         return emitOpError("[C3] expected static m, d and e, got a ")
                << name << " of " << type;
   }
+  if (!getScale().isFinite())
+    return emitOpError("[C5] expected a finite scale");
   if (getMaxKeys() && *getMaxKeys() <= 0)
     return emitOpError("[C5] expected a positive max_keys, got ")
            << *getMaxKeys();

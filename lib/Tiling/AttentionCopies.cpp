@@ -47,7 +47,7 @@ void AttentionTiler::copyKeysAndValues() {
   keyMap = op.getKeyMap();
   value = op.getValue();
   valueMap = op.getValueMap();
-  if (!isReadOften())
+  if (sizes.areWorkgroups || !isReadOften())
     return;
   if (inputType != accumulator || !isContiguous(keyMap, Dim::D))
     std::tie(key, keyMap) = copyRows(key, keyMap, Dim::D);

@@ -125,7 +125,8 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
       firstKeys(valueBlock, valueOrder), getPanel(state[0], panel),
       getPanel(state[1], panel), getPanel(state[2], panel), stripRow, place,
       bias, mask, b.getAffineMapArrayAttr(maps), biasMap, maskMap,
-      b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow());
+      b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow(),
+      APFloat(1.0));
   SmallVector<Value> results;
   for (auto [result, whole] : llvm::zip(step.getResults(), state))
     results.push_back(insertPanel(result, panel, whole));
@@ -136,7 +137,18 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
 // Results
 //===----------------------------------------------------------------------===//
 
-/// out / sum, 0 for a query that has seen nothing, back in the output's layout.
+Value AttentionTiler::createInverse(OpBuilder &builder, Location loc,
+                                    ValueRange args) {
+  Type type = args[0].getType();
+  Value nothing = createFloatConstant(builder, loc, type, 0.0);
+  Value whole = createFloatConstant(builder, loc, type, 1.0);
+  Value quotient = arith::DivFOp::create(builder, loc, whole, args[0]);
+  Value isEmpty = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ,
+                                        args[0], nothing);
+  return arith::SelectOp::create(builder, loc, isEmpty, nothing, quotient);
+}
+
+/// out / sum, back in the output's layout.
 Value AttentionTiler::createOutput(Value out, ValueRange state) {
   SmallVector<unsigned> order;
   for (AffineExpr expr : op.getOutputMap().getResults()) {
@@ -150,21 +162,11 @@ Value AttentionTiler::createOutput(Value out, ValueRange state) {
     Value sum = getPanel(state[2], panel);
     Value tile = getPanel(state[0], panel);
     AffineMap row = b.getMultiDimIdentityMap(1);
-    auto inverse = createGeneric(
-        TileKind::Row, sum,
-        tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{sizes.lanes},
-                                accumulator),
-        {row, row}, 1,
-        [&](OpBuilder &inner, Location bodyLoc, ValueRange values) {
-          Value nothing = createFloatConstant(inner, bodyLoc, accumulator, 0.0);
-          Value whole = createFloatConstant(inner, bodyLoc, accumulator, 1.0);
-          Value quotient =
-              arith::DivFOp::create(inner, bodyLoc, whole, values[0]);
-          Value isEmpty = arith::CmpFOp::create(
-              inner, bodyLoc, arith::CmpFPredicate::OEQ, values[0], nothing);
-          return Value(arith::SelectOp::create(inner, bodyLoc, isEmpty, nothing,
-                                               quotient));
-        });
+    auto inverse =
+        createGeneric(TileKind::Row, sum,
+                      tensor::EmptyOp::create(
+                          b, loc, ArrayRef<int64_t>{sizes.lanes}, accumulator),
+                      {row, row}, 1, createInverse);
     SmallVector<OpFoldResult> offsets, extents;
     for (unsigned dimension : order) {
       extents.push_back(dimension == Dim::M ? OpFoldResult(queries)

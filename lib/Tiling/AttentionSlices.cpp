@@ -39,7 +39,8 @@ void AttentionTiler::getSlice(AffineMap map, const Ranges &kept,
     OpFoldResult size = range->second.size;
     if (auto value = dyn_cast<Value>(size))
       size = getAsOpFoldResult(value);
-    extents.push_back(op.getStaticSize(dimension) == 1
+    // (A workgroup's sizes never fold: its loops stay.)
+    extents.push_back(op.getStaticSize(dimension) == 1 && !sizes.areWorkgroups
                           ? OpFoldResult(b.getIndexAttr(1))
                           : size);
     order.push_back(dimension);
@@ -52,6 +53,8 @@ void AttentionTiler::getSlice(AffineMap map, const Ranges &kept,
 /// drop none: they are collapsed. That is not done for all, because
 /// bufferisation copies collapsed slices whose strides it does not know.
 bool AttentionTiler::mayKeepUnit(ArrayRef<int64_t> shape) {
+  if (sizes.areWorkgroups)
+    return false;
   int64_t queries = op.getStaticSize(Dim::M);
   bool isOneBlock =
       ShapedType::isStatic(queries) && queries <= sizes.lanes * sizes.panels;

@@ -170,6 +170,8 @@ void AttentionTiler::createStrip() {
       !scheme.isSharedByHeads(cast<RankedTensorType>(source.bias.getType()));
   stripEnd = sub(isRow() ? numQueries : numKeys, one);
   Value length = add(add(numQueries, numKeys), lanes);
+  if (sizes.areWorkgroups)
+    return createWorkgroupStrip(length);
   if (source.scheme && scheme.getNumBuckets())
     bucketIds = createBucketIds(length);
   if (isRow())

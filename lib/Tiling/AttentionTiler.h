@@ -6,8 +6,9 @@
 // The steps of relattn-tile-attention: slices of the op's tensors
 // (AttentionSlices.cpp), the strip (AttentionStrip.cpp), copies of keys and
 // values (AttentionCopies.cpp), packing, steps and unpacking of panels
-// (AttentionPanels.cpp), the loops (TileAttention.cpp), and those over parts of
-// the keys (AttentionParts.cpp).
+// (AttentionPanels.cpp), the loops (TileAttention.cpp), those over parts of the
+// keys (AttentionParts.cpp), and those of a GPU's workgroups
+// (AttentionWorkgroups.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,6 +32,8 @@ struct TileSizes {
   int64_t workers;
   /// Panels of one query each, as many as there are, read along the keys.
   bool areRows = false;
+  /// Blocks of `lanes` queries for the workgroups of a GPU.
+  bool areWorkgroups = false;
 };
 
 class AttentionTiler {
@@ -111,6 +114,16 @@ private:
   Value getNumParts();
   SmallVector<Value> tileParts(Value numParts,
                                SmallVectorImpl<scf::ForallOp> &loops);
+  // Workgroups.
+  void createWorkgroupStrip(Value length);
+  Value createQueryBlock();
+  std::pair<Value, Value> getSaturation();
+  SmallVector<Value> createBlockStep(OpFoldResult keys, Value constantBias,
+                                     ValueRange state);
+  SmallVector<Value> createKeyLoops();
+  Value createBlockResult(Value part, ArrayRef<unsigned> order,
+                          ValueRange state, bool isLse);
+  SmallVector<Value> tileWorkgroups(SmallVectorImpl<scf::ForallOp> &loops);
   // Inside of the loop over workers.
   Value forEachPanel(Value init,
                      function_ref<Value(Value, Value, Value, Value)> body);
@@ -131,6 +144,8 @@ private:
   createGeneric(TileKind kind, ValueRange ins, Value out,
                 ArrayRef<AffineMap> maps, unsigned loops,
                 function_ref<Value(OpBuilder &, Location, ValueRange)> body);
+  /// Body: 1 / sum, 0 for a query that has seen nothing.
+  static Value createInverse(OpBuilder &builder, Location loc, ValueRange args);
   Value getPanel(Value panels, Value panel);
   Value insertPanel(Value tensor, Value panel, Value panels);
   AffineMap getOnlineMap(ArrayRef<unsigned> order);

@@ -185,14 +185,44 @@ static bool isRow(OnlineAttentionOp op) {
   int64_t numKeys = cast<RankedTensorType>(op.getKey().getType()).getDimSize(0);
   auto max = cast<RankedTensorType>(op.getMax().getType());
   return isContiguous && max.getDimSize(0) == 1 &&
+         getElementTypeOrSelf(op.getKey()) == op.getAccumulatorType() &&
          (op.getMaxKeys() || ShapedType::isStatic(numKeys));
 }
 
-void relattn::decomposeAttention(RewriterBase &rewriter, OnlineAttentionOp op) {
+/// The query tile times the scale, which is 1 then.
+static void scaleQuery(OnlineAttentionOp op, OpBuilder &b) {
+  double scale = op.getScale().convertToDouble();
+  if (scale == 1.0)
+    return;
+  Location loc = op.getLoc();
+  Value query = op.getQuery();
+  FloatType type = op.getAccumulatorType();
+  Value empty = tensor::EmptyOp::create(
+      b, loc, cast<RankedTensorType>(query.getType()).getShape(), type);
+  AffineMap identity = b.getMultiDimIdentityMap(2);
+  SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
+  auto scaled = linalg::GenericOp::create(
+      b, loc, empty.getType(), query, empty, ArrayRef{identity, identity},
+      iterators, [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
+        Value factor = createFloatConstant(inner, bodyLoc, type, scale);
+        Value value = convertFloat(inner, bodyLoc, args[0], type);
+        linalg::YieldOp::create(
+            inner, bodyLoc,
+            Value(arith::MulFOp::create(inner, bodyLoc, value, factor)));
+      });
+  op.getQueryMutable().assign(scaled.getResult(0));
+  op.setScaleAttr(b.getF64FloatAttr(1.0));
+}
+
+void relattn::decomposeAttention(RewriterBase &rewriter, OnlineAttentionOp op,
+                                 bool forWorkgroup) {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
-  rewriter.replaceOp(op, isRow(op) ? lowerRowStep(op, rewriter)
-                                   : PanelStep(op, rewriter).lower());
+  if (!forWorkgroup)
+    scaleQuery(op, rewriter);
+  rewriter.replaceOp(op, forWorkgroup ? lowerBlockStep(op, rewriter)
+                         : isRow(op)  ? lowerRowStep(op, rewriter)
+                                      : PanelStep(op, rewriter).lower());
 }
 
 void relattn::decomposeMerge(RewriterBase &rewriter, MergeOp op) {
@@ -217,7 +247,7 @@ struct DecomposeAttention
       if (auto merge = dyn_cast<MergeOp>(op))
         decomposeMerge(rewriter, merge);
       else
-        decomposeAttention(rewriter, cast<OnlineAttentionOp>(op));
+        decomposeAttention(rewriter, cast<OnlineAttentionOp>(op), workgroups);
     }
   }
 };

@@ -30,13 +30,17 @@ Value relattn::createShift(OpBuilder &builder, Location loc, Value maximum) {
 SmallVector<Value> StepBuilder::accumulateProduct(OpBuilder &builder,
                                                   Location loc,
                                                   ValueRange args) {
-  Value product = arith::MulFOp::create(builder, loc, args[0], args[1]);
+  Type type = args[2].getType();
+  Value product = arith::MulFOp::create(
+      builder, loc, convertFloat(builder, loc, args[0], type),
+      convertFloat(builder, loc, args[1], type));
   return {arith::AddFOp::create(builder, loc, args[2], product)};
 }
 
 SmallVector<Value> StepBuilder::accumulate(OpBuilder &builder, Location loc,
                                            ValueRange args) {
-  return {arith::AddFOp::create(builder, loc, args[1], args[0])};
+  Value addend = convertFloat(builder, loc, args[0], args[1].getType());
+  return {arith::AddFOp::create(builder, loc, args[1], addend)};
 }
 
 SmallVector<Value> StepBuilder::takeMaximum(OpBuilder &builder, Location loc,

@@ -3,8 +3,9 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the two forms of a step share: panels of queries
-// (DecomposeAttention.cpp) and a single row (DecomposeRow.cpp).
+// What the three forms of a step share: panels of queries
+// (DecomposeAttention.cpp), a single row (DecomposeRow.cpp), and the block of a
+// workgroup (DecomposeBlock.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,7 +24,8 @@ protected:
   StepBuilder(OnlineAttentionOp op, OpBuilder &builder)
       : op(op), b(builder), loc(op.getLoc()), type(op.getAccumulatorType()) {}
 
-  // Bodies: args[2] + args[0] * args[1], and sum and maximum of two.
+  // Bodies: args[2] + args[0] * args[1] (in the type of args[2]), and sum and
+  // maximum of two.
   static SmallVector<Value> accumulateProduct(OpBuilder &builder, Location loc,
                                               ValueRange args);
   static SmallVector<Value> accumulate(OpBuilder &builder, Location loc,
@@ -61,6 +63,9 @@ Value createShift(OpBuilder &builder, Location loc, Value maximum);
 
 /// The step of a single query whose number of keys is bounded: out, max, sum.
 SmallVector<Value> lowerRowStep(OnlineAttentionOp op, OpBuilder &builder);
+
+/// The step of a workgroup: out, max, sum.
+SmallVector<Value> lowerBlockStep(OnlineAttentionOp op, OpBuilder &builder);
 
 /// Parts of the keys joined: out, max, sum.
 SmallVector<Value> lowerMerge(MergeOp op, OpBuilder &builder);

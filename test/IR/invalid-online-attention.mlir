@@ -167,3 +167,39 @@ func.func @c4_ascending(%q: tensor<8x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>)  outs(%out, %max, %sum : tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) {indexing_maps = [#md, #nd, #ne, #em], ascending}
   return
 }
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c2_mixed(%q: tensor<8x16xf16>, %k: tensor<?x8xbf16>, %v: tensor<?x8xf16>, %out: tensor<8x16xf32>, %max: tensor<16xf32>, %sum: tensor<16xf32>) {
+  // expected-error @+1 {{[C2] expected a key of 'f16', got 'bf16'}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf16>, tensor<?x8xbf16>, tensor<?x8xf16>)  outs(%out, %max, %sum : tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c2_narrow(%q: tensor<8x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %out: tensor<8x16xf64>, %max: tensor<16xf64>, %sum: tensor<16xf64>) {
+  // expected-error @+1 {{[C2] expected a query of 'f64', got 'f32'}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>)  outs(%out, %max, %sum : tensor<8x16xf64>, tensor<16xf64>, tensor<16xf64>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c5_scale(%q: tensor<8x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %out: tensor<8x16xf32>, %max: tensor<16xf32>, %sum: tensor<16xf32>) {
+  // expected-error @+1 {{[C5] expected a finite scale}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>)  outs(%out, %max, %sum : tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) {indexing_maps = [#md, #nd, #ne, #em], scale = 0x7FF0000000000000 : f64}
+  return
+}

@@ -244,8 +244,8 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     The keys of one tile join the running state of a tile of queries (Milakov
     and Gimelshein 2018; Dao et al. 2022), unnormalised:
 
-        s[i, j]    = sum_d query[i, d] * key[j, d] + strip[place + i - j]
-                     + bias[i, j] + mask[i, j]
+        s[i, j]    = scale * sum_d query[i, d] * key[j, d]
+                     + strip[place + i - j] + bias[i, j] + mask[i, j]
         max'[i]    = max(max[i], max_j s[i, j])
         scale[i]   = exp(max[i] - max'[i])
         sum'[i]    = sum[i] * scale[i] + sum_j exp(s[i, j] - max'[i])
@@ -258,8 +258,8 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     it is false; what is -inf is hidden.
 
     This is level 2 (see the rationale): `relattn-tile-attention` makes it,
-    `relattn-decompose-attention` turns it into linalg. The query holds the scale
-    already. The strip is read backwards, by i - j, so that neighbouring queries
+    `relattn-decompose-attention` turns it into linalg. On a CPU the query holds
+    the scale already, which is 1 then. The strip is read backwards, by i - j, so that neighbouring queries
     read neighbouring places; an `ascending` one is read at place + j - i, so that
     neighbouring keys do. It holds the bias of a head, and -inf outside of the
     band. Indexing maps are over (m, n, d, e), any order of dimensions.
@@ -269,13 +269,14 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     - C1: query, key, value and out are of rank 2, over {m, d}, {n, d}, {n, e} and
       {m, e}; max and sum are over m.
     - C2: all of them have the accumulator type, f32 or f64; bias and mask too, or
-      the mask is i1.
+      the mask is i1. Where it is f32, query, key and value may be f16 or bf16, all
+      alike; so may bias and mask.
     - C3: sizes of one dimension agree; m, d and e are static. Bias and mask may
       have fewer queries: the others read no bias.
     - C4: the strip is of rank 1 and comes with its place; bias and mask come with
       a map, a projected permutation of m and n.
     - C5: `max_keys`, an upper bound of a dynamic n, is positive; without it the
-      scores of a tile have no static size.
+      scores of a tile have no static size. The scale is finite.
 
     Example:
 
@@ -315,7 +316,8 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     OptionalAttr<AffineMapAttr>:$bias_map,
     OptionalAttr<AffineMapAttr>:$mask_map,
     OptionalAttr<I64Attr>:$max_keys,
-    UnitAttr:$ascending
+    UnitAttr:$ascending,
+    DefaultValuedAttr<F64Attr, "1.0">:$scale
   );
   let results = (outs AnyRankedTensor:$out, AnyRankedTensor:$max,
                       AnyRankedTensor:$sum);

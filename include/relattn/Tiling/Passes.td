@@ -47,6 +47,15 @@ def TileAttention : Pass<"relattn-tile-attention",
     a static number of queries is one block, for each (b, g, r), and there are
     fewer of these than `workers`, the keys are split into parts, whose states
     `relattn.merge` joins in a second loop over (b, g, r).
+
+    With `workgroups`, for a GPU, queries, keys and values stay in their type and
+    place, scores are not transposed, and the keys are met in up to four loops:
+    whole tiles whose offsets are all in the first interval of the bucketing,
+    from one number; whole tiles from the strip; those in the last interval;
+    and the last keys. `keys` is halved (to no
+    less than 16) for d or e above 64. Without matrix units, and for what they do
+    not take (f32, f64, d or e that are no multiples of 16 up to 128), blocks have
+    32 or 64 queries and 8 to 32 keys.
   }];
   let options = [
     Option<"lanes", "lanes", "int64_t", "16",
@@ -61,7 +70,11 @@ def TileAttention : Pass<"relattn-tile-attention",
            "Keys of a block that rows share">,
     Option<"workers", "workers", "int64_t", "1",
            "Threads: a single block of queries with fewer entries of b, g and r "
-           "than these has its keys in parts">
+           "than these has its keys in parts">,
+    Option<"workgroups", "workgroups", "bool", "false",
+           "Blocks of `lanes` queries for the workgroups of a GPU">,
+    Option<"matrixUnits", "matrix-units", "bool", "true",
+           "The GPU has matrix units with factors of 16 bits">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
@@ -88,6 +101,11 @@ def DecomposeAttention : Pass<"relattn-decompose-attention",
 
     Every op is taken; the pass does not fail.
   }];
+  let options = [
+    Option<"workgroups", "workgroups", "bool", "false",
+           "For the matrix units of a GPU: scores as [queries, keys], sums of one "
+           "level, powers of 2">
+  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",

@@ -25,10 +25,14 @@ struct AttentionTileOptions {
   /// Up to so many queries (static) become rows; the keys of their blocks; the
   /// threads that want a part of these keys.
   int64_t rows = 8, rowKeys = 512, workers = 1;
+  /// Blocks of `lanes` queries for the workgroups of a GPU.
+  bool workgroups = false;
+  /// The GPU multiplies matrices of 16-bit factors.
+  bool matrixUnits = true;
 };
 
 /// Why an attention cannot be tiled; empty if it can.
-StringRef getTilingObstacle(AttentionOp op);
+StringRef getTilingObstacle(AttentionOp op, bool forWorkgroups = false);
 
 /// Replaces an attention by `online_attention` in loops over workers: one
 /// `scf.forall`, or one over parts of the keys and one that merges them. Fails,
@@ -37,8 +41,10 @@ FailureOr<SmallVector<scf::ForallOp>>
 tileAttention(RewriterBase &rewriter, AttentionOp op,
               const AttentionTileOptions &options);
 
-/// Replaces a step, or a merge, by linalg.
-void decomposeAttention(RewriterBase &rewriter, OnlineAttentionOp op);
+/// Replaces a step, or a merge, by linalg; a step of a workgroup by what its
+/// matrix units compute.
+void decomposeAttention(RewriterBase &rewriter, OnlineAttentionOp op,
+                        bool forWorkgroup = false);
 void decomposeMerge(RewriterBase &rewriter, MergeOp op);
 
 } // namespace mlir::relattn
