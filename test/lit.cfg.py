@@ -9,6 +9,7 @@ Parameters (`lit --param NAME=VALUE`):
 
 import os
 import platform
+import shutil
 import subprocess
 
 import lit.formats
@@ -95,6 +96,8 @@ if config.torch_tests:
     )
     if found.returncode == 0:
         config.available_features.add("torch-mlir")
+if shutil.which("ptxas"):
+    config.available_features.add("ptxas")
 if config.sanitizer:
     # Sanitised plugins and libraries need a sanitised host.
     config.available_features.add("sanitizer")

@@ -13,6 +13,7 @@
 
 #include "mlir/IR/DialectRegistry.h"
 #include "relattn/Conversion/Passes.h"
+#include "relattn/GPU/Passes.h"
 #include "relattn/IR/RelAttn.h"
 #include "relattn/Pipelines/Pipelines.h"
 #include "relattn/Raising/Passes.h"
@@ -32,6 +33,7 @@ inline void registerAllPasses() {
   registerRelAttnTransformsPasses();
   registerRelAttnRaisingPasses();
   registerRelAttnTilingPasses();
+  registerRelAttnGPUPasses();
   registerRelAttnPipelines();
 }
 

@@ -17,6 +17,10 @@ void relattn::registerRelAttnPipelines() {
       "relattn-to-cpu",
       "Lower a whole module with attention to the LLVM dialect for a CPU",
       buildRelAttnToCPUPipeline);
+  PassPipelineRegistration<RelAttnToGPUOptions>(
+      "relattn-to-gpu",
+      "Lower a whole module with attention to host code and kernels of a GPU",
+      buildRelAttnToGPUPipeline);
   PassPipelineRegistration<RelAttnRaiseOptions>(
       "relattn-raise", "Raise what frontends emit to relattn.attention",
       buildRelAttnRaisePipeline);

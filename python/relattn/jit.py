@@ -40,6 +40,18 @@ def llvm_directory(kind):
     return subprocess.check_output([config, f"--{kind}"], text=True).strip()
 
 
+def find_library(name):
+    """The path of one of the build's libraries."""
+    folders = [Path(__file__).parents[2] / "build"]
+    if os.environ.get("RELATTN_BIN"):
+        folders.insert(0, Path(os.environ["RELATTN_BIN"]).parent)
+    for folder in folders:
+        library = folder / "lib" / f"lib{name}.so"
+        if library.exists():
+            return str(library)
+    raise FileNotFoundError(f"lib{name}.so not found beside RELATTN_BIN")
+
+
 class CompileError(RuntimeError):
     """A tool failed; the message holds its diagnostics."""
 
@@ -54,6 +66,27 @@ def _run(command, text, what):
     return process.stdout
 
 
+def build_library(text, library, pipeline=("--relattn-to-cpu",), optimize="-O1", libraries=(), cpu=None):
+    """Compiles a module to a shared library, as `Module` does.
+
+    Args:
+      library: the file to write.
+      cpu: the processor to compile for, as LLVM names it (default: the host's).
+    """
+    bindir, libdir = llvm_directory("bindir"), llvm_directory("libdir")
+    with tempfile.TemporaryDirectory(prefix="relattn-") as directory:
+        module = f"{directory}/module.o"
+        cpus = [f"-mcpu={cpu}"] if cpu else []
+        _run([_tool("relattn-compile"), *pipeline, optimize, *cpus, "-o", module], text.encode(), "relattn-compile")
+        _run(
+            [f"{bindir}/clang", module, "-o", str(library), "-shared", "-lm", f"-L{libdir}",
+             f"-Wl,-rpath,{libdir}", "-Wl,--as-needed", "-lomp",
+             *libraries, *(f"-Wl,-rpath,{Path(library).parent}" for library in libraries)],
+            b"",
+            "the linker",
+        )
+
+
 class Module:
     """A compiled module.
 
@@ -61,25 +94,25 @@ class Module:
       text: the module's MLIR.
       pipeline: the flags of its passes, as relattn-opt's.
       optimize: LLVM's optimisation level.
+      libraries: shared libraries to link beside OpenMP's: the run-time library
+        of a GPU's host code.
 
     Raises:
       CompileError: with the diagnostics of relattn-compile, or of the linker.
     """
 
-    def __init__(self, text, pipeline=("--relattn-to-cpu",), optimize="-O1"):
-        bindir = llvm_directory("bindir")
-        libdir = llvm_directory("libdir")
+    def __init__(self, text, pipeline=("--relattn-to-cpu",), optimize="-O1", libraries=()):
         self._directory = tempfile.TemporaryDirectory(prefix="relattn-")
-        module = f"{self._directory.name}/module.o"
         library = f"{self._directory.name}/module.so"
-        _run([_tool("relattn-compile"), *pipeline, optimize, "-o", module], text.encode(), "relattn-compile")
-        _run(
-            [f"{bindir}/clang", module, "-o", library, "-shared", "-lm", f"-L{libdir}",
-             f"-Wl,-rpath,{libdir}", "-Wl,--as-needed", "-lomp"],
-            b"",
-            "the linker",
-        )
+        build_library(text, library, pipeline, optimize, libraries)
         self._library = ctypes.CDLL(library)
+
+    @classmethod
+    def load(cls, library):
+        """A module that `build_library` has compiled."""
+        module = cls.__new__(cls)
+        module._library = ctypes.CDLL(str(library))
+        return module
 
     def _function(self, name):
         function = getattr(self._library, f"_mlir_ciface_{name}")

@@ -62,6 +62,12 @@ struct Options {
                "vectoriser: tiles are vectors already, and 2 takes twice as "
                "long for code that is as fast)"),
       cl::init(1), cl::cat(category)};
+  cl::opt<std::string> cpu{
+      "mcpu",
+      cl::desc(
+          "CPU, as LLVM names it, of functions that have none of their own "
+          "(default: the host's)"),
+      cl::init(""), cl::cat(category)};
   PassPipelineCLParser passes{"", "Passes to run (default: relattn-to-cpu)"};
 };
 
@@ -86,9 +92,9 @@ static LogicalResult lower(ModuleOp module, const Options &options) {
   return pm.run(module);
 }
 
-/// For the host; functions without a target of their own are for its CPU.
-static std::unique_ptr<llvm::TargetMachine> createTarget(llvm::Module &module,
-                                                         unsigned level) {
+/// For the host; functions without a target of their own are for `cpu`.
+static std::unique_ptr<llvm::TargetMachine>
+createTarget(llvm::Module &module, unsigned level, StringRef cpu) {
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
   std::string message;
   const llvm::Target *target =
@@ -103,12 +109,16 @@ static std::unique_ptr<llvm::TargetMachine> createTarget(llvm::Module &module,
       *llvm::CodeGenOpt::getLevel(level)));
   module.setTargetTriple(triple);
   module.setDataLayout(machine->createDataLayout());
-  relattn::CPUTarget host = llvm::cantFail(relattn::CPUTarget::get("", ""));
+  llvm::Expected<relattn::CPUTarget> own = relattn::CPUTarget::get(cpu, "");
+  if (!own) {
+    (void)fail(llvm::toString(own.takeError()));
+    return nullptr;
+  }
   for (llvm::Function &function : module) {
     if (function.isDeclaration() || function.hasFnAttribute("target-cpu"))
       continue;
-    function.addFnAttr("target-cpu", host.cpu);
-    function.addFnAttr("target-features", host.features);
+    function.addFnAttr("target-cpu", own->cpu);
+    function.addFnAttr("target-features", own->features);
   }
   return machine;
 }
@@ -176,7 +186,7 @@ static LogicalResult compile(const Options &options,
   if (!translated)
     return fail("the module is not in the LLVM dialect after the passes");
   std::unique_ptr<llvm::TargetMachine> machine =
-      createTarget(*translated, options.level);
+      createTarget(*translated, options.level, options.cpu);
   if (!machine)
     return failure();
   optimize(*translated, *machine, options.level);

@@ -129,6 +129,39 @@ def RelAttn_Dialect : Dialect {
     | a dense bias or float mask of f16 or bf16 | reference |
     | one key (static) with `key_lengths` | reference |
 
+    **How a GPU computes.** By the same levels as far as linalg on tiles, for the
+    blocks of a workgroup instead of panels; on buffers, `relattn-convert-tiles-to-gpu`
+    turns each op into what one thread does. The mma schedule, for NVIDIA's chips
+    from sm_80 on:
+
+    - Scores are [m, n], in the accumulators of the matrix unit: their layout is
+      that of the next product's factor, so that weights move between no lanes.
+    - Keys are met in up to four loops. Whole tiles whose offsets are all in the
+      first or the last interval of the bucketing start from one number, which is
+      an operand of the first products: 0 to 2 instructions more than without any
+      bias. Whole tiles between them start from the strip: of the 64 numbers of a
+      lane 22 differ, which are loaded, with 8 instructions for their place; these
+      loads are under way while the copies are waited for. The last loop is for
+      the last keys, the only tile of dynamic size.
+    - Keys and values are copied by `cp.async` while the tile before is multiplied,
+      across the loops; one barrier a tile.
+    - A warp has 32 queries, whose operands stay in registers if scores and output
+      leave room (d = 64), else are read from shared memory. On an H100, d = 64,
+      that is 1.2 times as fast as 16 queries a warp; at d = 128, with tiles of 32
+      keys, too.
+    - Sums of weights stay what each lane has until the end; weights are rounded to
+      the values' type; 2^x is `ex2.approx.ftz`. The scale goes into the exponent's
+      multiply-add, because queries of 16 bits are too narrow to hold it.
+
+    | what | schedule on a GPU |
+    |---|---|
+    | f16 and bf16 with d and e that are multiples of 16 up to 128, on sm_80 and newer | mma |
+    | f32, f64, other d and e of 1 to 256 (f64 of more than 128 columns from sm_80 on), older chips from sm_70 on | simt: a row of queries for each thread |
+    | d or e dynamic, 0, or larger than 256; another static size of 0 | an error at the op |
+
+    Both take any lengths, layouts, groups, bands, masks, lengths of keys, query
+    offsets, every scheme, and give the log-sum-exp.
+
     **Why a batch loop for key_lengths.** Sliced to its length, a cache is
     never read beyond it, whatever is stored there.
   }];

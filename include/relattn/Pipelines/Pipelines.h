@@ -65,6 +65,41 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
 void buildRelAttnToCPUPipeline(OpPassManager &pm,
                                const RelAttnToCPUOptions &options);
 
+/// What relattn-to-gpu leaves in `gpu.binary`.
+enum class GPUFormat { ISA, Binary, Offload, LLVM };
+
+struct RelAttnToGPUOptions : public PassPipelineOptions<RelAttnToGPUOptions> {
+  Option<std::string> chip{
+      *this, "chip", llvm::cl::desc("GPU to compile for (default: sm_80)"),
+      llvm::cl::init("sm_80")};
+  Option<GPUFormat> format{
+      *this, "format", llvm::cl::desc("What gpu.binary holds (default: isa)"),
+      llvm::cl::init(GPUFormat::ISA),
+      llvm::cl::values(
+          clEnumValN(GPUFormat::ISA, "isa", "PTX, compiled by the driver"),
+          clEnumValN(GPUFormat::Binary, "binary",
+                     "machine code; needs ptxas on PATH"),
+          clEnumValN(GPUFormat::LLVM, "llvm", "optimised LLVM bitcode"),
+          clEnumValN(GPUFormat::Offload, "offload",
+                     "LLVM bitcode as translated"))};
+  Option<int64_t> warps{*this, "warps",
+                        llvm::cl::desc("Warps of a workgroup (default: 4)"),
+                        llvm::cl::init(4)};
+  Option<int64_t> rowTiles{
+      *this, "row-tiles",
+      llvm::cl::desc("Times 16 queries of each warp (default: 2)"),
+      llvm::cl::init(2)};
+  Option<int64_t> keys{*this, "keys",
+                       llvm::cl::desc("Keys of a tile (default: 64)"),
+                       llvm::cl::init(64)};
+};
+
+/// relattn-to-gpu: from relattn, linalg, tensor, arith, math, scf and func to
+/// host code in the LLVM dialect that launches kernels in `gpu.binary`; tensors
+/// are in the GPU's memory. What no schedule takes is an error at its location.
+void buildRelAttnToGPUPipeline(OpPassManager &pm,
+                               const RelAttnToGPUOptions &options);
+
 struct RelAttnRaiseOptions : public PassPipelineOptions<RelAttnRaiseOptions> {
   Option<bool> assumeBoundedScores{
       *this, "assume-bounded-scores",

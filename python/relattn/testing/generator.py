@@ -14,17 +14,24 @@ LENGTHS = [1, 2, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129]
 LONG_LENGTHS = [255, 257, 300, 512, 700]
 DEPTHS = [1, 2, 7, 8, 16, 17, 32, 33, 64, 80, 128]
 T5_PARAMETERS = [(32, 128), (8, 20), (16, 64), (32, 32), (64, 256), (4, 5), (12, 9)]
+#: On a GPU: what its matrix units take, and what they do not.
+GPU_DTYPES = [np.float16, ml_dtypes.bfloat16, np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
+GPU_DEPTHS = [16, 32, 64, 80, 96, 128, 16, 32, 64, 128, 1, 7, 33, 40, 160, 256]
 #: Multiply-adds of one case; keeps a hundred cases within a minute.
 BUDGET = 6e6
 
 
 class Generator:
     """A stream of cases from a seed; `next()` also counts what it drew in
-    `tags` of the case."""
+    `tags` of the case. `for_gpu`: types and depths that its schedules tell
+    apart, no size of 0."""
 
-    def __init__(self, seed, budget=BUDGET):
+    def __init__(self, seed, budget=BUDGET, for_gpu=False):
         self.rng = np.random.default_rng(seed)
         self.budget = budget
+        self.for_gpu = for_gpu
+        self.dtypes = GPU_DTYPES if for_gpu else DTYPES
+        self.depths = GPU_DEPTHS if for_gpu else DEPTHS
 
     def pick(self, *choices):
         return choices[self.rng.integers(len(choices))]
@@ -36,7 +43,7 @@ class Generator:
         while True:
             sizes = self.draw_sizes()
             work = np.prod([max(sizes[d], 1) for d in "bgrmn"]) * (sizes["d"] + sizes["e"] + 8)
-            if work <= self.budget:
+            if work <= self.budget and not (self.for_gpu and 0 in sizes.values()):
                 return self.draw_case(sizes)
 
     # -- parts ----------------------------------------------------------------
@@ -47,7 +54,7 @@ class Generator:
                 return 0
             return self.pick(*LONG_LENGTHS) if self.chance(0.15) else self.pick(*LENGTHS)
 
-        depth = self.pick(*DEPTHS)
+        depth = self.pick(*self.depths)
         return {
             "b": 0 if self.chance(0.01) else self.pick(1, 1, 2, 3),
             "g": 0 if self.chance(0.005) else self.pick(1, 2, 3, 4),
@@ -55,7 +62,7 @@ class Generator:
             "m": self.pick(1, 1, 2, 3, 5, 8, 9) if self.chance(0.2) else length(),
             "n": length(),
             "d": 0 if self.chance(0.01) else depth,
-            "e": depth if self.chance(0.6) else self.pick(*DEPTHS),
+            "e": depth if self.chance(0.6) else self.pick(*self.depths),
         }
 
     def draw_maps(self, sizes):
@@ -253,12 +260,12 @@ class Generator:
 
     def draw_case(self, sizes):
         maps, layout = self.draw_maps(sizes)
-        dtype = self.pick(*DTYPES)
+        dtype = self.pick(*self.dtypes)
         query, key, value, values = self.draw_values(sizes, maps, dtype)
         case = Case(
             query=query, key=key, value=value, maps=maps,
             output_dtype=self.pick(dtype, dtype, accumulator(np.dtype(dtype))),
-            dynamic=self.pick("", "bmn", "bgrmnde", "mn", "n"),
+            dynamic=self.pick("", "bmn", "bgrmn" if self.for_gpu else "bgrmnde", "mn", "n"),
             scale=self.pick(1.0, 1.0, 0.125, max(sizes["d"], 1) ** -0.5, -0.75, 0.0),
             with_lse=self.chance(0.5),
         )

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from relattn.jit import Module
+from relattn.jit import Module, find_library
 from relattn.testing import tile_classes
 from relattn.testing.generator import Generator
 
@@ -38,9 +38,18 @@ EXPECTED_TAGS = [
 ]
 
 
+#: Not drawn for a GPU.
+NOT_ON_GPU = {"a size of 0"}
+
+
+def is_for_gpu(pipeline):
+    return "relattn-to-gpu" in " ".join(pipeline)
+
+
 def run_module(seed, count, pipeline, keep):
     """`count` cases in one module and process; returns what to report."""
-    generator = Generator(seed)
+    for_gpu = is_for_gpu(pipeline)
+    generator = Generator(seed, for_gpu=for_gpu)
     cases = [generator.next() for _ in range(count)]
     results = [case.expected() for case in cases]
     text = "".join(
@@ -51,13 +60,15 @@ def run_module(seed, count, pipeline, keep):
         os.makedirs(keep, exist_ok=True)
         with open(f"{keep}/seed-{seed}.mlir", "w") as file:
             file.write(text)
-    module = Module(text, pipeline, optimize="-O1")
+    module = Module(text, pipeline, optimize="-O1", libraries=[find_library("relattn_nvptx_emulator")] if for_gpu else [])
     tags, worst, failures = Counter(), {}, []
     for i, (case, result) in enumerate(zip(cases, results)):
         tags.update(case.tags)
         tags.update(tile_classes.tile_classes(case, " ".join(pipeline)))
+        if for_gpu:
+            tags["schedule mma" if case.on_matrix_units() else "schedule simt"] += 1
         tags["a query sees nothing"] += bool((result.lse == float("-inf")).any())
-        ratio, message = case.check(case.run(module, f"case_{i}", result), result)
+        ratio, message = case.check(case.run(module, f"case_{i}", result), result, rounds_weights=for_gpu and case.on_matrix_units())
         dtype = case.query.dtype.name
         worst[dtype] = max(worst.get(dtype, 0.0), ratio)
         if message:
@@ -74,6 +85,7 @@ def main():
     parser.add_argument(
         "--pipeline", default="relattn-to-cpu", help="flags of relattn-opt, without the dashes"
     )
+    parser.add_argument("--few", action="store_true", help="too few cases to draw every option")
     parser.add_argument("--keep", help="folder for the generated modules")
     args = parser.parse_args()
 
@@ -96,7 +108,10 @@ def main():
                 worst[dtype] = max(worst.get(dtype, 0.0), ratio)
             failures += new_failures
 
-    expected = EXPECTED_TAGS + tile_classes.expected(args.pipeline)
+    expected = [tag for tag in EXPECTED_TAGS if not (is_for_gpu(pipeline) and tag in NOT_ON_GPU)]
+    expected += tile_classes.expected(args.pipeline)
+    if is_for_gpu(pipeline):
+        expected += ["schedule mma", "schedule simt"]
     print("drawn:")
     for tag in expected:
         print(f"  {tags[tag]:6d} {tag}")
@@ -105,7 +120,7 @@ def main():
         print(f"  {ratio:6.3f} {dtype}")
     for failure in failures:
         print(failure)
-    missing = [tag for tag in expected if not tags[tag]]
+    missing = [tag for tag in expected if not tags[tag] and not args.few]
     if missing:
         print("never drawn:", ", ".join(missing))
     print(f"{args.cases - len(failures)} passed, {len(failures)} failed")

@@ -1,0 +1,83 @@
+//===- Passes.td - relattn GPU passes ----------------------*- tablegen -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From tiles on buffers (level 3) to kernels of a GPU.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_GPU_PASSES_TD
+#define RELATTN_GPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
+                             "::mlir::func::FuncOp"> {
+  let summary = "Turn loops over workgroups into kernels";
+  let description = [{
+    After bufferisation. Each `scf.forall` that `relattn-tile-attention` with
+    `workgroups` made becomes a `gpu.launch`, a workgroup for each of its
+    iterations:
+
+    - attention with factors of f16 or bf16 and d and e that are multiples of 16 up
+      to 128, by the *mma* schedule of NVIDIA GPUs from sm_80 on: tiles of scores
+      and of the output in registers, as accumulators of `mma.m16n8k16`; queries,
+      keys and values in shared memory, two tiles of keys in turn, filled by
+      `cp.async` while the other is multiplied; the strip straight into the
+      accumulators; the maximum by shuffles among the four lanes of a row; 2^x by
+      `ex2.approx.ftz`, weights rounded to the values' type;
+    - other attention by the *simt* schedule: a row of queries for each thread, its
+      scores and output in registers, queries, keys and values in shared memory,
+      products by multiply-adds, nothing rounded but by the accumulator;
+    - elementwise ops on memory (the strip): a thread for each element.
+
+    What no schedule takes is an error at the op. Arguments start on 16 bytes, as
+    those of the driver's allocator do.
+  }];
+  let options = [
+    Option<"warps", "warps", "int64_t", "4",
+           "Warps of a workgroup of the mma schedule">,
+    Option<"rowTiles", "row-tiles", "int64_t", "2",
+           "Times 16 queries of each of these warps">,
+    Option<"hasMatrixUnits", "matrix-units", "bool", "true",
+           "The chip has the instructions of the mma schedule">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "0",
+           "Shared memory that the chip gives a workgroup; more is an error (0: "
+           "no limit)">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::nvgpu::NVGPUDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
+def CheckGPUTarget : Pass<"relattn-check-gpu-target", "::mlir::ModuleOp"> {
+  let summary = "Report what a GPU target cannot do";
+  let description = [{
+    An unknown chip, one without the instructions of the schedules, a tool that is
+    missing, and each `relattn.attention` that `relattn-tile-attention` left are
+    errors, the last at the op, with the reason.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_80\"", "The chip">,
+    Option<"needsAssembler", "needs-assembler", "bool", "false",
+           "Machine code is asked for">
+  ];
+}
+
+def AllocateOnGPU : Pass<"relattn-allocate-on-gpu", "::mlir::func::FuncOp"> {
+  let summary = "Put buffers of the host program into the GPU's memory";
+  let description = [{
+    A `memref.alloc` and `memref.dealloc` outside of kernels becomes `gpu.alloc`
+    and `gpu.dealloc`, a `memref.copy` of whole buffers `gpu.memcpy`: kernels alone
+    read and write them. Host code that reads or
+    writes a buffer is an error: tensors are in the GPU's memory.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect"];
+}
+
+#endif // RELATTN_GPU_PASSES_TD

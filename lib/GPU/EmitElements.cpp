@@ -1,0 +1,349 @@
+//===- EmitElements.cpp - Ops on elements and rows of tiles ---------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every lane computes the elements that its registers hold. Beyond the end of
+// an op (the last keys, the last queries) it computes on the last element that
+// exists, and what comes out is dropped: by a select where it would enter a
+// reduction, by a branch where it would be stored.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Conversion/RelAttnToLinalg/LoweringUtils.h"
+#include "../Tiling/ExpandExp.h"
+#include "TileEmitter.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::relattn;
+
+Value TileEmitter::loadRegister(Value storage, int64_t reg) {
+  return memref::LoadOp::create(b, loc, storage, index(reg));
+}
+
+void TileEmitter::storeRegister(Value value, Value storage, int64_t reg) {
+  memref::StoreOp::create(b, loc, value, storage, index(reg));
+}
+
+static Value callIntrinsic(OpBuilder &b, Location loc, StringRef name,
+                           Value x) {
+  return LLVM::CallIntrinsicOp::create(b, loc, x.getType(),
+                                       b.getStringAttr(name), x)
+      .getResult(0);
+}
+
+/// ex2.approx.ftz: two roundings of 2^x, 0 for -inf and below 2^-126.
+Value TileEmitter::emitExp2(Value x) {
+  return callIntrinsic(b, loc, "llvm.nvvm.ex2.approx.ftz.f32", x);
+}
+
+/// The natural logarithm of a sum of weights: at least 1, or 0 or NaN. On f32
+/// lg2.approx times ln 2, within 2^-22 of it. On f64 that is where Newton's
+/// steps y + x e^-y - 1 start from: the second one leaves an error of the
+/// exponential.
+Value TileEmitter::emitLog(Value x) {
+  auto constant = [&](Type type, double value) {
+    return createFloatConstant(b, loc, type, value);
+  };
+  Type f32 = b.getF32Type(), type = x.getType();
+  Value narrow = convertFloat(b, loc, x, f32);
+  Value log2 = callIntrinsic(b, loc, "llvm.nvvm.lg2.approx.f", narrow);
+  Value log =
+      arith::MulFOp::create(b, loc, log2, constant(f32, llvm::numbers::ln2));
+  if (type == f32)
+    return log;
+  log = convertFloat(b, loc, log, type);
+  Value isNone = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x,
+                                       constant(type, 0.0));
+  Value none = log;
+  // The exponential is of numbers that are not positive.
+  log = arith::MaximumFOp::create(b, loc, log, constant(type, 0.0));
+  for (int step = 0; step < 2; ++step) {
+    Value back =
+        createExpOfNonpositive(b, loc, arith::NegFOp::create(b, loc, log));
+    Value ratio = arith::MulFOp::create(b, loc, x, back);
+    Value change = arith::SubFOp::create(b, loc, ratio, constant(type, 1.0));
+    log = arith::AddFOp::create(b, loc, log, change);
+    log =
+        step == 0
+            ? Value(arith::MaximumFOp::create(b, loc, log, constant(type, 0.0)))
+            : log;
+  }
+  return arith::SelectOp::create(b, loc, isNone, none, log);
+}
+
+/// The body on one element; `indices` by dimension.
+SmallVector<Value> TileEmitter::emitBody(linalg::LinalgOp op, ValueRange args,
+                                         ArrayRef<Value> indices) {
+  Block *body = op.getBlock();
+  IRMapping mapping(values);
+  mapping.map(body->getArguments(), args);
+  for (Operation &inner : body->without_terminator()) {
+    if (auto at = dyn_cast<linalg::IndexOp>(inner)) {
+      mapping.map(at.getResult(), indices[at.getDim()]);
+      continue;
+    }
+    bool isF32 =
+        inner.getNumResults() == 1 && inner.getResult(0).getType().isF32();
+    if (isa<math::Exp2Op>(inner) && isF32)
+      mapping.map(inner.getResult(0),
+                  emitExp2(mapping.lookupOrDefault(inner.getOperand(0))));
+    else if (isa<math::LogOp>(inner))
+      mapping.map(inner.getResult(0),
+                  emitLog(mapping.lookupOrDefault(inner.getOperand(0))));
+    else
+      b.clone(inner, mapping);
+  }
+  return llvm::map_to_vector(
+      body->getTerminator()->getOperands(),
+      [&](Value value) { return mapping.lookupOrDefault(value); });
+}
+
+/// Which dimensions are the tile's, by the tiles among the operands.
+FailureOr<TileEmitter::Space>
+TileEmitter::getSpace(linalg::LinalgOp op, MutableArrayRef<View> views) {
+  Space space;
+  bool hasRow = false;
+  for (auto [view, map] : llvm::zip(views, op.getIndexingMapsArray())) {
+    if (!view.tile || view.tile->place == Tile::Scalar)
+      continue;
+    if (view.tile->place == Tile::Shared)
+      return fail(op, "an op on elements of shared memory");
+    space.row = map.getDimPosition(0);
+    hasRow = true;
+    if (view.tile->place == Tile::Matrix) {
+      space.column = map.getDimPosition(1);
+      space.columns = view.tile->columns;
+    }
+  }
+  if (!hasRow || op.getNumLoops() > 2 ||
+      (op.getNumLoops() == 2 && !space.column))
+    return fail(op, "an op whose rows are no tile's");
+  for (auto [view, map] : llvm::zip(views, op.getIndexingMapsArray()))
+    for (auto [size, expr] : llvm::zip(view.sizes, map.getResults())) {
+      auto end = dyn_cast<Value>(size);
+      if (!end)
+        continue;
+      unsigned dim = cast<AffineDimExpr>(expr).getPosition();
+      (dim == space.row ? space.rowEnd : space.columnEnd) = lookup(end);
+    }
+  return space;
+}
+
+/// Over the lanes that hold parts of one row.
+Value TileEmitter::reduceOverPeers(Value value, bool isMaximum) {
+  Value width = arith::ConstantIntOp::create(b, loc, Fragment::kNumLanes, 32);
+  for (int64_t mask : accumulators.getRowPeers()) {
+    Value offset = arith::ConstantIntOp::create(b, loc, mask, 32);
+    Value other = gpu::ShuffleOp::create(b, loc, value, offset, width,
+                                         gpu::ShuffleMode::XOR)
+                      .getShuffleResult();
+    if (isMaximum)
+      value = arith::MaximumFOp::create(b, loc, value, other);
+    else
+      value = arith::AddFOp::create(b, loc, value, other);
+  }
+  return value;
+}
+
+LogicalResult TileEmitter::emitElements(linalg::LinalgOp op) {
+  SmallVector<View> views =
+      llvm::map_to_vector(op->getOperands(), [&](Value operand) -> View {
+        if (isa<MemRefType>(operand.getType()))
+          return getView(operand);
+        View scalar;
+        scalar.memory = lookup(operand);
+        return scalar;
+      });
+  FailureOr<Space> space = getSpace(op, views);
+  if (failed(space))
+    return mlir::failure();
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  unsigned numInputs = op.getNumDpsInputs();
+
+  // A result that lacks the columns is reduced over them.
+  bool hasMemoryResult = false, writesPartial = false;
+  SmallVector<bool> isReduced(views.size(), false),
+      isMaximum(views.size(), false);
+  for (unsigned i = numInputs; i < views.size(); ++i) {
+    hasMemoryResult |= !views[i].tile;
+    writesPartial |= views[i].tile && views[i].tile->isPartial;
+    isReduced[i] = space->column && !maps[i].isFunctionOfDim(*space->column);
+    if (!isReduced[i])
+      continue;
+    if (!views[i].tile)
+      return fail(op, "a reduction into memory");
+    Value yielded = op.getBlock()->getTerminator()->getOperand(i - numInputs);
+    isMaximum[i] = bool(yielded.getDefiningOp<arith::MaximumFOp>());
+    if (!isMaximum[i] &&
+        !(yielded.getDefiningOp<arith::AddFOp>() && views[i].tile->isPartial))
+      return fail(op, "a reduction that is neither maximum nor sum");
+  }
+  for (unsigned i = 0; i < numInputs; ++i)
+    if (writesPartial && views[i].tile && views[i].tile->isPartial)
+      return fail(op, "an op of several partial sums");
+
+  auto clamp = [&](Value at, Value end) {
+    return end ? compute<arith::MinSIOp>(at, add(end, -1)) : at;
+  };
+  auto isInside = [&](Value at, Value end) -> Value {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, at, end);
+  };
+  int64_t columnTiles =
+      space->column ? space->columns / accumulators.getNumColumns() : 1;
+  for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile)
+    for (int64_t group = 0; group < numRowGroups; ++group) {
+      OpBuilder::InsertionGuard guard(b);
+      SmallVector<int64_t> registers;
+      for (int64_t reg = 0; reg < accumulators.getNumRegisters(); ++reg)
+        if (rowGroups[reg] == group && (space->column || registers.empty()))
+          registers.push_back(reg);
+      Value row =
+          add(registerRow[registers[0]], rowTile * accumulators.getNumRows());
+      // What each lane reduces, and rows, whichever column. All lanes take part
+      // in sums over peers, those without a query too.
+      SmallVector<Value> rows(views.size());
+      for (auto [i, view] : llvm::enumerate(views)) {
+        if (!view.tile)
+          continue;
+        if (view.tile->place == Tile::Scalar)
+          rows[i] = loadRegister(view.tile->storage, 0);
+        if (view.tile->place != Tile::Row)
+          continue;
+        rows[i] = loadRegister(view.tile->storage,
+                               getRowRegister(rowTile, registers[0]));
+        if (view.tile->isPartial && !writesPartial)
+          rows[i] = reduceOverPeers(rows[i], /*isMaximum=*/false);
+      }
+      if (hasMemoryResult && space->rowEnd) {
+        auto branch = scf::IfOp::create(b, loc, isInside(row, space->rowEnd),
+                                        /*withElseRegion=*/false);
+        b.setInsertionPoint(branch.thenYield());
+      } else {
+        row = clamp(row, space->rowEnd);
+      }
+      for (int64_t columnTile = 0; columnTile < columnTiles; ++columnTile)
+        for (int64_t reg : registers) {
+          SmallVector<Value> indices(op.getNumLoops(), row);
+          Value column, isVisible;
+          if (space->column) {
+            column = add(registerColumn[reg],
+                         columnTile * accumulators.getNumColumns());
+            if (space->columnEnd)
+              isVisible = isInside(column, space->columnEnd);
+            indices[*space->column] = clamp(column, space->columnEnd);
+          }
+          auto getPlace = [&](unsigned i) {
+            return llvm::map_to_vector(maps[i].getResults(), [&](AffineExpr e) {
+              return indices[cast<AffineDimExpr>(e).getPosition()];
+            });
+          };
+          SmallVector<Value> args;
+          for (auto [i, view] : llvm::enumerate(views)) {
+            if (rows[i])
+              args.push_back(rows[i]);
+            else if (view.tile)
+              args.push_back(loadRegister(
+                  view.tile->storage,
+                  getMatrixRegister(*view.tile, rowTile, columnTile, reg)));
+            else if (!isa<MemRefType>(view.memory.getType()))
+              args.push_back(view.memory);
+            else if (op.payloadUsesValueFromOperand(&op->getOpOperand(i)))
+              args.push_back(
+                  memref::LoadOp::create(b, loc, view.memory, getPlace(i)));
+            else // never read
+              args.push_back(arith::ConstantOp::create(
+                  b, loc,
+                  b.getZeroAttr(getElementTypeOrSelf(view.memory.getType()))));
+          }
+          SmallVector<Value> results = emitBody(op, args, indices);
+          for (auto [result, i] : llvm::zip(
+                   results, llvm::seq<unsigned>(numInputs, views.size()))) {
+            const View &view = views[i];
+            if (!view.tile) {
+              OpBuilder::InsertionGuard inner(b);
+              if (isVisible) {
+                auto branch = scf::IfOp::create(b, loc, isVisible,
+                                                /*withElseRegion=*/false);
+                b.setInsertionPoint(branch.thenYield());
+              }
+              memref::StoreOp::create(b, loc, result, view.memory, getPlace(i));
+            } else if (view.tile->place == Tile::Row) {
+              rows[i] = isReduced[i] && isVisible
+                            ? arith::SelectOp::create(b, loc, isVisible, result,
+                                                      rows[i])
+                            : result;
+            } else {
+              storeRegister(
+                  result, view.tile->storage,
+                  getMatrixRegister(*view.tile, rowTile, columnTile, reg));
+            }
+          }
+        }
+      for (unsigned i = numInputs; i < views.size(); ++i) {
+        if (!views[i].tile || views[i].tile->place != Tile::Row)
+          continue;
+        Value value = rows[i];
+        if (isMaximum[i])
+          value = reduceOverPeers(value, /*isMaximum=*/true);
+        storeRegister(value, views[i].tile->storage,
+                      getRowRegister(rowTile, registers[0]));
+      }
+    }
+  return success();
+}
+
+/// An op on memory alone: its elements are shared out to the threads.
+LogicalResult TileEmitter::emitCooperative(linalg::LinalgOp op) {
+  if (op.getNumParallelLoops() != op.getNumLoops())
+    return fail(op, "a reduction over memory");
+  // By the result, whose map has every dimension.
+  OpOperand *init = op.getDpsInitOperand(0);
+  AffineMap resultMap = op.getMatchingIndexingMap(init);
+  if (!resultMap.isPermutation())
+    return fail(op, "a result that lacks a dimension");
+  View out = getView(init->get());
+  SmallVector<Value> sizes(op.getNumLoops());
+  Value count = index(1);
+  for (auto [size, expr] : llvm::zip(out.sizes, resultMap.getResults())) {
+    Value extent = lookup(size);
+    sizes[cast<AffineDimExpr>(expr).getPosition()] = extent;
+    count = compute<arith::MulIOp>(count, extent);
+  }
+  gpu::LaunchOp launch =
+      thread.getParentBlock()->getParentOp()
+          ? cast<gpu::LaunchOp>(thread.getParentBlock()->getParentOp())
+          : gpu::LaunchOp();
+  auto loop = scf::ForOp::create(b, loc, thread, count, launch.getBlockSizeX());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(loop.getBody()->getTerminator());
+  Value rest = loop.getInductionVar();
+  SmallVector<Value> indices(sizes.size());
+  for (size_t i = sizes.size(); i-- > 0;) {
+    indices[i] = i == 0 ? rest : compute<arith::RemUIOp>(rest, sizes[i]);
+    if (i > 0)
+      rest = compute<arith::DivUIOp>(rest, sizes[i]);
+  }
+  auto getPlace = [&](AffineMap map) {
+    return llvm::map_to_vector(map.getResults(), [&](AffineExpr e) {
+      return indices[cast<AffineDimExpr>(e).getPosition()];
+    });
+  };
+  SmallVector<Value> args;
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value value = lookup(operand.get());
+    if (isa<MemRefType>(value.getType()))
+      value = memref::LoadOp::create(
+          b, loc, value, getPlace(op.getMatchingIndexingMap(&operand)));
+    args.push_back(value);
+  }
+  SmallVector<Value> results = emitBody(op, args, indices);
+  for (auto [result, operand] : llvm::zip(results, op.getDpsInitsMutable()))
+    memref::StoreOp::create(b, loc, result, lookup(operand.get()),
+                            getPlace(op.getMatchingIndexingMap(&operand)));
+  return success();
+}

@@ -1,0 +1,445 @@
+//===- TileEmitter.cpp - Tiles of a workgroup as code of a thread ---------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Control. What a reader may miss:
+// - Tiles are addressed by constants alone, so that LLVM turns the private
+//   memory that holds them into registers.
+// - Tiles of keys and values are copied while the tile before is multiplied.
+// The
+//   loops over keys are one chain for that: what comes next is copied whichever
+//   loop it belongs to, by the code of the last loop, the only one whose tile
+//   may end early.
+// - One barrier for each tile of keys: behind it the buffer of the tile before
+// is
+//   free.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileEmitter.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+using namespace mlir::relattn;
+
+TileEmitter::TileEmitter(scf::ForallOp forall, OpBuilder &builder,
+                         Schedule schedule)
+    : forall(forall), b(builder), loc(forall.getLoc()), schedule(schedule),
+      accumulators(schedule.isMma()
+                       ? Fragment::getMma16816C(builder.getContext())
+                       : Fragment::getRowPerLane(builder.getContext())),
+      factors(Fragment::getMma16816A(builder.getContext())),
+      rowGroups(accumulators.getRowGroups()),
+      numRowGroups(*llvm::max_element(rowGroups) + 1) {}
+
+LogicalResult TileEmitter::fail(Operation *op, const Twine &reason) {
+  if (!failure)
+    failure = EmitFailure{op, reason.str()};
+  return mlir::failure();
+}
+
+Value TileEmitter::lookup(OpFoldResult size) {
+  if (auto value = dyn_cast<Value>(size))
+    return lookup(value);
+  return index(*getConstantIntValue(size));
+}
+
+Value TileEmitter::apply(AffineMap map, ValueRange operands) {
+  return affine::makeComposedAffineApply(b, loc, map,
+                                         getAsOpFoldResult(operands));
+}
+
+static std::optional<TileKind> getProductKind(Operation *op) {
+  std::optional<TileKind> kind = getTileKind(op);
+  if (kind == TileKind::Scores || kind == TileKind::Values)
+    return kind;
+  return std::nullopt;
+}
+
+bool TileEmitter::hasProduct(Operation *op) {
+  return op
+      ->walk([](Operation *inner) {
+        return getProductKind(inner) ? WalkResult::interrupt()
+                                     : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+//===----------------------------------------------------------------------===//
+// What a buffer becomes
+//===----------------------------------------------------------------------===//
+
+/// The buffer that a part belongs to.
+Value TileEmitter::getRoot(Value buffer) {
+  while (Operation *op = buffer.getDefiningOp()) {
+    if (auto view = dyn_cast<ViewLikeOpInterface>(op))
+      buffer = view.getViewSource();
+    else
+      break;
+  }
+  return buffer;
+}
+
+TileEmitter::View TileEmitter::getView(Value buffer) {
+  View view;
+  auto type = cast<MemRefType>(buffer.getType());
+  for (int64_t size : type.getShape())
+    view.sizes.push_back(b.getIndexAttr(size));
+  if (auto part = buffer.getDefiningOp<memref::SubViewOp>()) {
+    // Sizes of the dimensions that the part keeps.
+    llvm::SmallBitVector dropped = part.getDroppedDims();
+    view.sizes.clear();
+    for (auto [dim, size] : llvm::enumerate(part.getMixedSizes()))
+      if (!dropped.test(dim))
+        view.sizes.push_back(size);
+  } else {
+    for (auto [dim, size] : llvm::enumerate(type.getShape()))
+      if (ShapedType::isDynamic(size))
+        view.sizes[dim] =
+            memref::DimOp::create(b, loc, lookup(buffer), dim).getResult();
+  }
+  auto found = tiles.find(getRoot(buffer));
+  if (found != tiles.end())
+    view.tile = &found->second;
+  else
+    view.memory = lookup(buffer);
+  return view;
+}
+
+Value TileEmitter::createRegisters(int64_t count, Type type) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(declarations);
+  return memref::AllocaOp::create(b, loc, MemRefType::get({count}, type));
+}
+
+Value TileEmitter::createShared(ArrayRef<int64_t> shape, Type type) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(declarations);
+  auto space =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  // Rows start on 16 bytes, and 16 bytes behind the end of the one before:
+  // those that several threads read at once are in different banks then.
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8, chunk = 16 / bytes;
+  SmallVector<int64_t> padded(shape);
+  padded.back() = llvm::alignTo(padded.back(), chunk) + chunk;
+  auto memory = memref::ViewOp::create(
+      b, loc, MemRefType::get(padded, type, MemRefLayoutAttrInterface(), space),
+      sharedMemory, index(sharedBytes), ValueRange());
+  for (int64_t size : padded)
+    bytes *= size;
+  sharedBytes += llvm::alignTo(bytes, 16);
+  return memory;
+}
+
+/// Every buffer that is made in the workgroup.
+LogicalResult TileEmitter::classify(Block &block) {
+  // Which are factors of products, and which sums over the columns of a tile.
+  SmallPtrSet<Value, 4> shared, partial;
+  block.walk([&](linalg::GenericOp op) {
+    if (getTileKind(op) == TileKind::Scores)
+      shared.insert(getRoot(op.getDpsInputs()[0]));
+    if (getTileKind(op) == TileKind::Exp)
+      partial.insert(getRoot(op.getDpsInits()[1]));
+  });
+  WalkResult result = block.walk([&](memref::AllocOp op) {
+    auto type = op.getType();
+    if (!type.hasStaticShape() || type.getRank() > 2) {
+      (void)fail(op, "a buffer of unknown size");
+      return WalkResult::interrupt();
+    }
+    Tile tile{Tile::Scalar, Value()};
+    int64_t rows = getNumRows(), registers = 1;
+    if (type.getRank() > 0 && type.getDimSize(0) != rows) {
+      (void)fail(op, "a tile of " + Twine(type.getDimSize(0)) +
+                         " rows where the schedule has " + Twine(rows));
+      return WalkResult::interrupt();
+    }
+    if (type.getRank() == 1) {
+      tile = {Tile::Row, Value(), rows};
+      tile.isPartial = partial.contains(op);
+      registers = schedule.rowTiles * numRowGroups;
+    } else if (type.getRank() == 2) {
+      tile = {shared.contains(op) ? Tile::Shared : Tile::Matrix, Value(), rows,
+              type.getDimSize(1)};
+      registers = schedule.rowTiles * tile.columns /
+                  accumulators.getNumColumns() * accumulators.getNumRegisters();
+      if (schedule.isMma() &&
+          (tile.columns % 16 != 0 || tile.columns > Schedule::kMaxMmaColumns)) {
+        (void)fail(op, "d, e or a number of keys of " + Twine(tile.columns) +
+                           ": it takes multiples of 16 up to " +
+                           Twine(Schedule::kMaxMmaColumns));
+        return WalkResult::interrupt();
+      }
+    }
+    tile.storage =
+        tile.place == Tile::Shared
+            ? createShared({rows, tile.columns}, type.getElementType())
+            : createRegisters(registers, type.getElementType());
+    tiles[op] = tile;
+    return WalkResult::advance();
+  });
+  return failure ? mlir::failure() : success(!result.wasInterrupted());
+}
+
+//===----------------------------------------------------------------------===//
+// Control
+//===----------------------------------------------------------------------===//
+
+void TileEmitter::createThreadIndices() {
+  MLIRContext *context = b.getContext();
+  AffineExpr d0 = getAffineDimExpr(0, context);
+  lane = apply(AffineMap::get(1, 0, d0 % Fragment::kNumLanes), thread);
+  warpRow =
+      apply(AffineMap::get(1, 0,
+                           d0.floorDiv(Fragment::kNumLanes) *
+                               (accumulators.getNumRows() * schedule.rowTiles)),
+            thread);
+  for (int64_t reg = 0; reg < accumulators.getNumRegisters(); ++reg) {
+    AffineMap map = accumulators.getMap().replaceDimsAndSymbols(
+        {d0}, {getAffineConstantExpr(reg, context)}, 1, 0);
+    registerRow.push_back(add(warpRow, apply(map.getSubMap({0}), lane)));
+    registerColumn.push_back(apply(map.getSubMap({1}), lane));
+  }
+}
+
+std::optional<EmitFailure> TileEmitter::emit() {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(forall);
+  bool isAttention = hasProduct(forall);
+  Value count = index(1);
+  SmallVector<Value> counts;
+  for (OpFoldResult size : forall.getMixedUpperBound()) {
+    counts.push_back(getValueOrCreateConstantIndexOp(b, loc, size));
+    count = compute<arith::MulIOp>(count, counts.back());
+  }
+  constexpr int64_t kElementThreads = 256;
+  int64_t threads = isAttention ? schedule.getNumThreads() : kElementThreads;
+  Value one = index(1);
+  auto bytes = arith::ConstantIntOp::create(b, loc, 0, 32);
+  // A grid without a workgroup is an error of the driver: one, which does
+  // nothing.
+  Value grid = compute<arith::MaxSIOp>(count, one);
+  auto launch = gpu::LaunchOp::create(b, loc, grid, one, one, index(threads),
+                                      one, one, bytes);
+  b.setInsertionPointToStart(&launch.getBody().front());
+  auto end = gpu::TerminatorOp::create(b, loc);
+  b.setInsertionPoint(end);
+  thread = launch.getThreadIds().x;
+  if (isAttention) {
+    auto space = gpu::AddressSpaceAttr::get(b.getContext(),
+                                            gpu::AddressSpace::Workgroup);
+    sharedMemory = gpu::DynamicSharedMemoryOp::create(
+        b, loc,
+        MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                        MemRefLayoutAttrInterface(), space));
+    createThreadIndices();
+  }
+  declarations = arith::ConstantIndexOp::create(b, loc, 0);
+  if (grid != count) {
+    Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                        launch.getBlockIds().x, count);
+    auto branch = scf::IfOp::create(b, loc, isOne, /*withElseRegion=*/false);
+    b.setInsertionPoint(branch.thenYield());
+  }
+  // Constants in memory: the kernel's own, not the host's.
+  forall->walk([&](Operation *op) {
+    for (Value operand : op->getOperands())
+      if (auto global = operand.getDefiningOp<memref::GetGlobalOp>();
+          global && !values.contains(operand))
+        values.map(operand, b.clone(*global)->getResult(0));
+  });
+  // The workgroup's place, the last dimension fastest.
+  Value rest = launch.getBlockIds().x;
+  SmallVector<Value> ivs = forall.getInductionVars();
+  for (size_t i = ivs.size(); i-- > 0;) {
+    values.map(ivs[i],
+               i == 0 ? rest : compute<arith::RemUIOp>(rest, counts[i]));
+    if (i > 0)
+      rest = compute<arith::DivUIOp>(rest, counts[i]);
+  }
+  if (failed(classify(*forall.getBody())) ||
+      failed(emitBlock(*forall.getBody()))) {
+    launch->erase();
+    return failure;
+  }
+  if (schedule.maxSharedBytes && sharedBytes > schedule.maxSharedBytes) {
+    launch->erase();
+    return EmitFailure{forall, "tiles of " + std::to_string(sharedBytes) +
+                                   " bytes of shared memory, of which the chip "
+                                   "has " +
+                                   std::to_string(schedule.maxSharedBytes) +
+                                   ": fewer keys or rows need less"};
+  }
+  declarations->erase();
+  bytes->setAttr("value", b.getI32IntegerAttr(sharedBytes));
+  return std::nullopt;
+}
+
+LogicalResult TileEmitter::emitBlock(Block &block) {
+  SmallVector<scf::ForOp> loops;
+  for (auto loop : block.getOps<scf::ForOp>())
+    if (hasProduct(loop))
+      loops.push_back(loop);
+  bool areEmitted = loops.empty();
+  for (Operation &op : block.without_terminator()) {
+    if (llvm::is_contained(loops, dyn_cast<scf::ForOp>(op))) {
+      if (&op == loops.back()) {
+        areEmitted = true;
+        if (failed(emitKeyLoops(loops)))
+          return mlir::failure();
+      }
+      continue;
+    }
+    // Between the loops there are bounds and constants alone.
+    bool isBetween =
+        !loops.empty() && !areEmitted && loops.front()->isBeforeInBlock(&op);
+    if (isBetween && isa<linalg::LinalgOp, memref::CopyOp>(op))
+      return fail(&op, "an op on tiles between the loops over keys");
+    if (failed(emitOp(&op)))
+      return mlir::failure();
+  }
+  return success();
+}
+
+LogicalResult TileEmitter::emitOp(Operation *op) {
+  auto isTile = [&](Value buffer) {
+    return isa<MemRefType>(buffer.getType()) && tiles.count(getRoot(buffer));
+  };
+  if (isa<memref::AllocOp, memref::DeallocOp>(op))
+    return success();
+  if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+    std::optional<TileKind> kind = getTileKind(op);
+    if (getProductKind(op) && staged.empty())
+      return fail(op, "a product outside of a loop over keys");
+    if (kind == TileKind::Scores)
+      return schedule.isMma() ? emitScores(generic) : emitSimtScores(generic);
+    if (kind == TileKind::Values)
+      return schedule.isMma() ? emitValues(generic) : emitSimtValues(generic);
+    if (kind == TileKind::Pack)
+      return emitQueryCopy(op, generic.getDpsInputs()[0],
+                           generic.getDpsInits()[0]);
+  }
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    Value out = linalgOp.getDpsInits()[0];
+    // The copy into shared memory writes what this fills.
+    if (getTileKind(op) == TileKind::Fill && isTile(out))
+      return success();
+    bool isOnTiles = llvm::any_of(op->getOperands(), isTile);
+    return isOnTiles ? emitElements(linalgOp) : emitCooperative(linalgOp);
+  }
+  if (auto copy = dyn_cast<memref::CopyOp>(op))
+    return emitQueryCopy(op, copy.getSource(), copy.getTarget());
+  if (auto store = dyn_cast<memref::StoreOp>(op);
+      store && isTile(store.getMemRef())) {
+    Tile &tile = tiles.find(getRoot(store.getMemRef()))->second;
+    if (tile.place != Tile::Scalar)
+      return fail(op, "a store to a tile");
+    storeRegister(lookup(store.getValue()), tile.storage, 0);
+    return success();
+  }
+  if (isa<memref::SubViewOp>(op) && isTile(op->getResult(0)))
+    return success(); // by getView
+  if (llvm::any_of(op->getOperands(), isTile) || op->getNumRegions() > 0)
+    return fail(op, "an op that is not known on tiles");
+  b.clone(*op, values);
+  return success();
+}
+
+/// The loops without copies under way: threads wait until all have read the
+/// tile before, copy the next one, and wait for each other.
+LogicalResult TileEmitter::emitSimtKeyLoops(ArrayRef<scf::ForOp> loops) {
+  currentBuffer = index(0);
+  for (scf::ForOp loop : loops) {
+    auto copy = scf::ForOp::create(b, loc, lookup(loop.getLowerBound()),
+                                   lookup(loop.getUpperBound()),
+                                   lookup(loop.getStep()));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(copy.getBody()->getTerminator());
+    values.map(loop.getInductionVar(), copy.getInductionVar());
+    gpu::BarrierOp::create(b, loc);
+    emitStagedCopies(loops.back(), copy.getInductionVar(), currentBuffer);
+    gpu::BarrierOp::create(b, loc);
+    for (Operation &op : loop.getBody()->without_terminator())
+      if (failed(emitOp(&op)))
+        return mlir::failure();
+  }
+  return success();
+}
+
+/// Whether a lane's part of the queries fits into registers beside that of the
+/// scores and the output: 255 are there, and what else lives needs some 60.
+bool TileEmitter::queriesFit() {
+  constexpr int64_t kBudget = 192;
+  int64_t keys = staged[0].rows, depth = staged[0].columns,
+          width = staged[1].columns;
+  int64_t perRow = (keys + width) / 2 + depth / 4;
+  return schedule.rowTiles * perRow <= kBudget;
+}
+
+LogicalResult TileEmitter::emitKeyLoops(ArrayRef<scf::ForOp> loops) {
+  scf::ForOp last = loops.back();
+  for (scf::ForOp loop : loops)
+    if (loop.getNumResults() > 0)
+      return fail(loop, "a state that changes its buffer");
+  if (failed(createStaged(last)))
+    return mlir::failure();
+  Value begin = lookup(scf::ForOp(loops.front()).getLowerBound());
+  Value end = lookup(last.getUpperBound());
+  Value step = lookup(last.getStep());
+  if (!schedule.isMma())
+    return emitSimtKeyLoops(loops);
+  // The queries are one group, the first keys another: the products wait for
+  // the first alone before they load the queries.
+  NVVM::CpAsyncCommitGroupOp::create(b, loc);
+  Value isAny =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, begin, end);
+  auto copyIf = [&](Value condition, Value key, Value buffer) {
+    auto branch =
+        scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(branch.thenYield());
+    emitStagedCopies(last, key, buffer);
+  };
+  copyIf(isAny, begin, index(0));
+  NVVM::CpAsyncCommitGroupOp::create(b, loc);
+  NVVM::CpAsyncWaitGroupOp::create(b, loc, 1);
+  gpu::BarrierOp::create(b, loc);
+  sharesQueries = !queriesFit();
+  if (!sharesQueries)
+    last.walk([&](linalg::GenericOp op) {
+      if (getTileKind(op) == TileKind::Scores)
+        queryFragments = loadQueries(op, 0, staged[0].columns);
+    });
+
+  for (scf::ForOp loop : loops) {
+    auto copy = scf::ForOp::create(b, loc, lookup(loop.getLowerBound()),
+                                   lookup(loop.getUpperBound()), step);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(copy.getBody()->getTerminator());
+    Value key = copy.getInductionVar();
+    values.map(loop.getInductionVar(), key);
+    auto next = [&]() {
+      NVVM::CpAsyncWaitGroupOp::create(b, loc, 0);
+      gpu::BarrierOp::create(b, loc);
+      Value tile =
+          compute<arith::DivUIOp>(compute<arith::SubIOp>(key, begin), step);
+      currentBuffer = compute<arith::RemUIOp>(tile, index(2));
+      Value nextKey = add(key, step);
+      Value isMore = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                           nextKey, end);
+      copyIf(isMore, nextKey, compute<arith::SubIOp>(index(1), currentBuffer));
+      NVVM::CpAsyncCommitGroupOp::create(b, loc);
+    };
+    // What the scores start from is read while the copies are under way.
+    for (Operation &op : loop.getBody()->without_terminator()) {
+      if (getTileKind(&op) == TileKind::Scores)
+        next();
+      if (failed(emitOp(&op)))
+        return mlir::failure();
+    }
+  }
+  return success();
+}

@@ -1,0 +1,209 @@
+//===- TileEmitter.h - Tiles of a workgroup as code of a thread -*- C++ -*-===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Level 3 on buffers to the code of one thread of a workgroup. A tile of scores
+// or of the output lies in the registers of its warps, in the layout of the
+// matrix unit's accumulators; queries, keys and values go through shared
+// memory. The steps: control and what a tile becomes (TileEmitter.cpp), ops on
+// elements and rows (EmitElements.cpp), copies to shared memory
+// (EmitCopies.cpp), products (EmitProducts.cpp).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RELATTN_LIB_GPU_TILEEMITTER_H
+#define RELATTN_LIB_GPU_TILEEMITTER_H
+
+#include "../Tiling/TileKind.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "relattn/GPU/Fragment.h"
+
+namespace mlir::relattn {
+
+/// How the threads of a workgroup share its tiles.
+struct Schedule {
+  enum Kind {
+    Mma, ///< mma.m16n8k16: factors of 16 bits, accumulators of f32
+    Simt ///< multiply-adds, a row for each thread: any type and target
+  } kind = Mma;
+  /// Warps of 32 threads, each with `rowTiles` times the rows of a fragment.
+  int64_t warps = 4, rowTiles = 2;
+  /// Shared memory that a workgroup may have; 0: no limit.
+  int64_t maxSharedBytes = 0;
+  /// Of d, e and a tile's keys, what the registers of the mma schedule hold.
+  static constexpr int64_t kMaxMmaColumns = 128;
+
+  int64_t getNumThreads() const { return warps * Fragment::kNumLanes; }
+  bool isMma() const { return kind == Mma; }
+  /// As in errors.
+  StringRef getName() const { return isMma() ? "mma" : "simt"; }
+};
+
+/// Why a loop over workgroups cannot be emitted, and at which op.
+struct EmitFailure {
+  Operation *op;
+  std::string reason;
+};
+
+class TileEmitter {
+public:
+  TileEmitter(scf::ForallOp forall, OpBuilder &builder, Schedule schedule);
+
+  /// The launch in place of the loop over workgroups, which stays; or why not.
+  std::optional<EmitFailure> emit();
+
+private:
+  /// What a buffer of the workgroup becomes.
+  struct Tile {
+    enum Place {
+      Matrix, ///< registers, as accumulators
+      Row,    ///< registers, one for each row that a lane has
+      Scalar, ///< a register
+      Shared  ///< shared memory, rows padded
+    } place;
+    /// The registers (private memory, which LLVM turns into registers), or the
+    /// shared memory.
+    Value storage;
+    int64_t rows = 0, columns = 0;
+    /// A row's sums of what each lane has, to be added over its peers.
+    bool isPartial = false;
+  };
+  /// An operand: a tile, or memory of the whole kernel.
+  struct View {
+    Tile *tile = nullptr;
+    Value memory;
+    /// Of the part of a tile, or of the memory.
+    SmallVector<OpFoldResult> sizes;
+  };
+
+  // Control (TileEmitter.cpp).
+  LogicalResult fail(Operation *op, const Twine &reason);
+  LogicalResult classify(Block &block);
+  LogicalResult emitBlock(Block &block);
+  LogicalResult emitOp(Operation *op);
+  LogicalResult emitKeyLoops(ArrayRef<scf::ForOp> loops);
+  LogicalResult emitSimtKeyLoops(ArrayRef<scf::ForOp> loops);
+  bool queriesFit();
+  void createThreadIndices();
+  Value createRegisters(int64_t count, Type type);
+  Value createShared(ArrayRef<int64_t> shape, Type type);
+  int64_t getNumRows() {
+    return schedule.warps * schedule.rowTiles * accumulators.getNumRows();
+  }
+  View getView(Value buffer);
+  Value getRoot(Value buffer);
+  static bool hasProduct(Operation *op);
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  template <typename Op> Value compute(Value lhs, Value rhs) {
+    return b.createOrFold<Op>(loc, lhs, rhs);
+  }
+  Value add(Value lhs, Value rhs) { return compute<arith::AddIOp>(lhs, rhs); }
+  Value add(Value lhs, int64_t rhs) { return rhs ? add(lhs, index(rhs)) : lhs; }
+  Value mul(Value lhs, int64_t rhs) {
+    return compute<arith::MulIOp>(lhs, index(rhs));
+  }
+  Value apply(AffineMap map, ValueRange operands);
+  Value lookup(Value value) { return values.lookupOrDefault(value); }
+  Value lookup(OpFoldResult size);
+
+  // Elements and rows (EmitElements.cpp).
+  /// Dimensions of a generic: those of the rows, and of the columns (if any).
+  struct Space {
+    unsigned row = 0;
+    std::optional<unsigned> column;
+    int64_t columns = 0;
+    /// Where the op ends before the tile does; null: nowhere.
+    Value rowEnd, columnEnd;
+  };
+  LogicalResult emitElements(linalg::LinalgOp op);
+  LogicalResult emitCooperative(linalg::LinalgOp op);
+  FailureOr<Space> getSpace(linalg::LinalgOp op, MutableArrayRef<View> views);
+  SmallVector<Value> emitBody(linalg::LinalgOp op, ValueRange args,
+                              ArrayRef<Value> indices);
+  Value emitExp2(Value x);
+  Value emitLog(Value x);
+  Value loadRegister(Value storage, int64_t reg);
+  void storeRegister(Value value, Value storage, int64_t reg);
+  Value reduceOverPeers(Value value, bool isMaximum);
+  int64_t getMatrixRegister(const Tile &tile, int64_t rowTile,
+                            int64_t columnTile, int64_t reg) {
+    return (rowTile * (tile.columns / accumulators.getNumColumns()) +
+            columnTile) *
+               accumulators.getNumRegisters() +
+           reg;
+  }
+  int64_t getRowRegister(int64_t rowTile, int64_t reg) {
+    return rowTile * numRowGroups + rowGroups[reg];
+  }
+
+  // Copies to shared memory (EmitCopies.cpp).
+  /// A factor of a product in shared memory, [buffers, rows, columns]: two
+  /// buffers in turn, or one.
+  struct Staged {
+    Value operand; ///< of the product in the last loop
+    Value storage;
+    int64_t rows, columns;
+    bool isTransposed;
+  };
+  LogicalResult emitQueryCopy(Operation *op, Value source, Value target);
+  LogicalResult createStaged(scf::ForOp last);
+  void emitStagedCopies(scf::ForOp last, Value key, Value buffer);
+  bool isAsync(Value memory, bool isTransposed);
+  void emitCopy(Value memory, bool isTransposed, Value rowsThere, Value storage,
+                Value buffer, int64_t rows, int64_t columns,
+                function_ref<Value(Value)> body);
+  Value cloneInto(Value value, IRMapping &mapping, Operation *scope);
+
+  // Products (EmitProducts.cpp, EmitSimtProducts.cpp).
+  LogicalResult emitScores(linalg::GenericOp op);
+  LogicalResult emitValues(linalg::GenericOp op);
+  SmallVector<Value> loadQueries(linalg::GenericOp op, int64_t first,
+                                 int64_t last);
+  SmallVector<Value> loadMatrices(Value storage, ValueRange leading, Value row,
+                                  Value column, bool isTransposed);
+  LogicalResult emitSimtScores(linalg::GenericOp op);
+  LogicalResult emitSimtValues(linalg::GenericOp op);
+  void multiplyAdd(Value storage, int64_t reg, Value a, Value factor);
+  SmallVector<Value> multiply(ArrayRef<Value> a, ArrayRef<Value> factor,
+                              ArrayRef<Value> accumulator);
+
+  scf::ForallOp forall;
+  OpBuilder &b;
+  Location loc;
+  Schedule schedule;
+  std::optional<EmitFailure> failure;
+
+  Fragment accumulators, factors;
+  SmallVector<int64_t> rowGroups;
+  int64_t numRowGroups;
+
+  IRMapping values;
+  llvm::DenseMap<Value, Tile> tiles;
+  /// Start of the kernel: registers are declared there.
+  Operation *declarations = nullptr;
+  Value thread, lane, warpRow;
+  /// Row and column of each register of an accumulator, in the tile.
+  SmallVector<Value> registerRow, registerColumn;
+  Value sharedMemory;
+  int64_t sharedBytes = 0;
+
+  /// In the key loops.
+  SmallVector<Staged> staged;
+  Value currentBuffer;
+  /// Queries are read from shared memory for each tile of keys: where output
+  /// and scores leave no registers for them.
+  bool sharesQueries = false;
+  SmallVector<Value> queryFragments;
+};
+
+} // namespace mlir::relattn
+
+#endif // RELATTN_LIB_GPU_TILEEMITTER_H

@@ -1,0 +1,121 @@
+//===- RelAttnToGPU.cpp - relattn-to-gpu ----------------------------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The levels of the CPU's tuned path as far as linalg on tiles; these become
+// kernels, and the rest is upstream's way from the gpu dialect on.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/Pipelines/Passes.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "relattn/GPU/NVIDIAChip.h"
+#include "relattn/GPU/Passes.h"
+#include "relattn/Pipelines/Pipelines.h"
+#include "relattn/Tiling/Passes.h"
+#include "relattn/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::relattn;
+
+/// Loops of one iteration stay loops: those over workgroups become kernels, and
+/// those over keys are what the kernels' copies follow.
+static void simplify(OpPassManager &pm) {
+  static const std::string kept[] = {
+      "(anonymous namespace)::SimplifyTrivialLoops",
+      "(anonymous namespace)::ForallOpSingleOrZeroIterationDimsFolder",
+      "(anonymous namespace)::ForallOpReplaceConstantInductionVar"};
+  auto canonicalize = [&]() {
+    return createCanonicalizerPass(GreedyRewriteConfig(), kept);
+  };
+  pm.addPass(canonicalize());
+  pm.addPass(createCSEPass());
+  pm.addPass(canonicalize());
+}
+
+static StringRef getFormat(GPUFormat format) {
+  switch (format) {
+  case GPUFormat::ISA:
+    return "isa";
+  case GPUFormat::Binary:
+    return "bin";
+  case GPUFormat::LLVM:
+    return "llvm";
+  case GPUFormat::Offload:
+    return "offloading";
+  }
+  llvm_unreachable("unknown format");
+}
+
+void relattn::buildRelAttnToGPUPipeline(OpPassManager &pm,
+                                        const RelAttnToGPUOptions &options) {
+  // relattn-check-gpu-target says what is wrong with an unknown chip.
+  llvm::Expected<NVIDIAChip> known = NVIDIAChip::get(options.chip);
+  if (!known)
+    llvm::consumeError(known.takeError());
+  NVIDIAChip chip = known ? *known : NVIDIAChip{};
+
+  TileAttentionOptions tiling;
+  tiling.workgroups = true;
+  tiling.matrixUnits = chip.hasMatrixUnits();
+  tiling.lanes = options.warps * options.rowTiles * 16;
+  tiling.keys = options.keys;
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createTileAttention(tiling));
+  CheckGPUTargetOptions check;
+  check.chip = options.chip;
+  check.needsAssembler = options.format == GPUFormat::Binary;
+  pm.addPass(createCheckGPUTarget(check));
+  DecomposeAttentionOptions decomposition;
+  decomposition.workgroups = true;
+  OpPassManager &tiles = pm.nest<func::FuncOp>();
+  tiles.addPass(createDecomposeAttention(decomposition));
+  simplify(tiles);
+
+  pm.addPass(createMarkManualDeallocation());
+  pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  simplify(pm);
+
+  // Before kernels: it refuses instructions whose effects it does not know.
+  // Upstream's pipeline of these, with our canonicalisation.
+  pm.addPass(bufferization::createOwnershipBasedBufferDeallocationPass());
+  simplify(pm);
+  pm.addPass(bufferization::createBufferDeallocationSimplificationPass());
+  pm.addPass(bufferization::createLowerDeallocationsPass());
+  pm.addPass(createConvertBufferizationToMemRefPass());
+  simplify(pm);
+  ConvertTilesToGPUOptions kernels;
+  kernels.warps = options.warps;
+  kernels.rowTiles = options.rowTiles;
+  kernels.sharedBytes = chip.sharedBytes;
+  kernels.hasMatrixUnits = chip.hasMatrixUnits();
+  pm.addNestedPass<func::FuncOp>(createConvertTilesToGPU(kernels));
+  pm.addNestedPass<func::FuncOp>(createAllocateOnGPU());
+  // At once, or constants of a kernel would become the host's again; those that
+  // are the host's become the kernel's, not its arguments.
+  pm.addPass(createGpuLaunchSinkIndexComputationsPass());
+  pm.addPass(createGpuKernelOutliningPass());
+  pm.addPass(createLowerAffinePass());
+  simplify(pm);
+  pm.addNestedPass<func::FuncOp>(createGpuAsyncRegionPass());
+
+  gpu::GPUToNVVMPipelineOptions nvvm;
+  nvvm.cubinChip = options.chip;
+  nvvm.cubinFeatures = chip.features.str();
+  nvvm.cubinFormat = getFormat(options.format).str();
+  nvvm.optLevel = 3;
+  gpu::buildLowerToNVVMPassPipeline(pm, nvvm);
+}

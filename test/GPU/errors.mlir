@@ -1,0 +1,113 @@
+// RUN: split-file %s %t
+// RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu=chip=gfx90a 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// UNKNOWN: error: unknown chip 'gfx90a': expected one such as sm_80, sm_90a or sm_120
+// RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu=chip=sm_61 2>&1 | FileCheck %s --check-prefix=OLD
+// OLD: error: chip sm_61 is older than sm_70, the first one that kernels are made for
+// RUN: not env PATH=/nowhere relattn-opt %t/ok.mlir --relattn-to-gpu=format=binary 2>&1 | FileCheck %s --check-prefix=PTXAS
+// PTXAS: error: format=binary needs ptxas, which is not on PATH; format=isa leaves assembling to the driver
+// RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='keys=128 warps=8 chip=sm_86' 2>&1 | FileCheck %s --check-prefix=SHARED
+// SHARED: error: the mma schedule cannot take tiles of {{[0-9]+}} bytes of shared memory, of which the chip has 101376: fewer keys or rows need less
+// RUN: not relattn-opt %t/wide.mlir --relattn-to-gpu=chip=sm_75 2>&1 | FileCheck %s --check-prefix=SIMT
+// SIMT: error: the simt schedule cannot take tiles of {{[0-9]+}} bytes of shared memory, of which the chip has 65536
+// RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='warps=0' 2>&1 | FileCheck %s --check-prefix=SIZES
+// SIZES: error: expected tile sizes of at least 1
+// RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='keys=24' 2>&1 | FileCheck %s --check-prefix=KEYS
+// KEYS: error: the mma schedule cannot take d, e or a number of keys of 24: it takes multiples of 16 up to 128
+// RUN: relattn-opt %t/refused.mlir --relattn-to-gpu --verify-diagnostics --split-input-file
+// RUN: relattn-opt %t/tiles.mlir --relattn-convert-tiles-to-gpu='warps=1 row-tiles=1' --verify-diagnostics --split-input-file
+
+//--- ok.mlir
+func.func @ok(%q: tensor<?x64xf16>, %k: tensor<?x64xf16>, %v: tensor<?x64xf16>, %o: tensor<?x64xf16>) -> tensor<?x64xf16> {
+  %0 = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<?x64xf16>, tensor<?x64xf16>, tensor<?x64xf16>) outs(%o : tensor<?x64xf16>)
+  return %0 : tensor<?x64xf16>
+}
+
+//--- wide.mlir
+func.func @wide(%q: tensor<?x256xf64>, %k: tensor<?x256xf64>, %v: tensor<?x256xf64>, %o: tensor<?x256xf64>) -> tensor<?x256xf64> {
+  %0 = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<?x256xf64>, tensor<?x256xf64>, tensor<?x256xf64>) outs(%o : tensor<?x256xf64>)
+  return %0 : tensor<?x256xf64>
+}
+
+//--- refused.mlir
+func.func @depth(%q: tensor<?x264xf16>, %k: tensor<?x264xf16>, %v: tensor<?x64xf16>, %o: tensor<?x64xf16>) -> tensor<?x64xf16> {
+  // expected-error @+1 {{'relattn.attention' op has no schedule on a GPU: d or e is larger than 256}}
+  %0 = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<?x264xf16>, tensor<?x264xf16>, tensor<?x64xf16>) outs(%o : tensor<?x64xf16>)
+  return %0 : tensor<?x64xf16>
+}
+
+// -----
+
+func.func @dynamic(%q: tensor<?x?xf16>, %k: tensor<?x?xf16>, %v: tensor<?x64xf16>, %o: tensor<?x64xf16>) -> tensor<?x64xf16> {
+  // expected-error @+1 {{'relattn.attention' op has no schedule on a GPU: the sizes of d and e are not static}}
+  %0 = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<?x?xf16>, tensor<?x?xf16>, tensor<?x64xf16>) outs(%o : tensor<?x64xf16>)
+  return %0 : tensor<?x64xf16>
+}
+
+// -----
+
+// What is not attention has no kernel yet.
+func.func @other(%x: tensor<8xf32>) -> f32 {
+  %c0 = arith.constant 0 : index
+  // expected-error @+1 {{host code that reads or writes the GPU's memory}}
+  %0 = tensor.extract %x[%c0] : tensor<8xf32>
+  return %0 : f32
+}
+
+//--- tiles.mlir
+#mk = affine_map<(m, n, d) -> (m, d)>
+#nk = affine_map<(m, n, d) -> (n, d)>
+#mn = affine_map<(m, n, d) -> (m, n)>
+func.func @alone(%q: memref<16x16xf16>, %k: memref<16x16xf16>) {
+  scf.forall (%i) in (4) {
+    %scores = memref.alloc() : memref<16x16xf32>
+    // expected-error @+1 {{the mma schedule cannot take a product outside of a loop over keys}}
+    linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%q, %k : memref<16x16xf16>, memref<16x16xf16>) outs(%scores : memref<16x16xf32>) attrs = {relattn.tile = "scores"} {
+    ^bb0(%a: f16, %b: f16, %c: f32):
+      %0 = arith.extf %a : f16 to f32
+      %1 = arith.extf %b : f16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %c, %2 : f32
+      linalg.yield %3 : f32
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @rows() {
+  scf.forall (%i) in (4) {
+    // expected-error @+1 {{the mma schedule cannot take a tile of 8 rows where the schedule has 16}}
+    %tile = memref.alloc() : memref<8x16xf32>
+    %c = arith.constant 0.0 : f32
+    linalg.fill ins(%c : f32) outs(%tile : memref<8x16xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @unknown(%n: index) {
+  scf.forall (%i) in (4) {
+    // expected-error @+1 {{the mma schedule cannot take a buffer of unknown size}}
+    %tile = memref.alloc(%n) : memref<?xf32>
+    %c = arith.constant 0.0 : f32
+    linalg.fill ins(%c : f32) outs(%tile : memref<?xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @reduced(%x: memref<4x8xf32>, %y: memref<4xf32>) {
+  scf.forall (%i) in (4) {
+    // expected-error @+1 {{the mma schedule cannot take a reduction over memory}}
+    linalg.reduce ins(%x : memref<4x8xf32>) outs(%y : memref<4xf32>) dimensions = [1]
+      (%a: f32, %b: f32) {
+        %0 = arith.addf %a, %b : f32
+        linalg.yield %0 : f32
+      }
+  }
+  return
+}
