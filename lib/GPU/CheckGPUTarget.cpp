@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "relattn/GPU/NVIDIAChip.h"
+#include "relattn/GPU/GPUChip.h"
 #include "relattn/GPU/Passes.h"
 #include "relattn/IR/RelAttn.h"
 #include "relattn/Tiling/Transforms.h"
@@ -27,15 +27,15 @@ struct CheckGPUTarget
   using CheckGPUTargetBase::CheckGPUTargetBase;
 
   void runOnOperation() override {
-    llvm::Expected<NVIDIAChip> known = NVIDIAChip::get(chip);
+    llvm::Expected<GPUChip> known = GPUChip::get(target, chip);
     if (!known) {
       getOperation().emitError(llvm::toString(known.takeError()));
       return signalPassFailure();
     }
-    if (needsAssembler && !llvm::sys::findProgramByName("ptxas")) {
-      getOperation().emitError(
-          "format=binary needs ptxas, which is not on PATH; "
-          "format=isa leaves assembling to the driver");
+    StringRef assembler = target == GPUTarget::NVVM ? "ptxas" : "ld.lld";
+    if (needsAssembler && !llvm::sys::findProgramByName(assembler)) {
+      getOperation().emitError("format=binary needs ")
+          << assembler << ", which is not on PATH; format=isa does not";
       return signalPassFailure();
     }
     getOperation().walk([&](AttentionOp op) {

@@ -31,6 +31,7 @@ struct ConvertTilesToGPU
     Schedule schedule;
     schedule.warps = warps;
     schedule.rowTiles = rowTiles;
+    schedule.target = target;
     schedule.maxSharedBytes = sharedBytes;
     bool fits = hasMatrixUnits;
     int64_t rows = 0;

@@ -36,13 +36,17 @@ static Value callIntrinsic(OpBuilder &b, Location loc, StringRef name,
       .getResult(0);
 }
 
-/// ex2.approx.ftz: two roundings of 2^x, 0 for -inf and below 2^-126.
+/// 2^x within two roundings, 0 for -inf and below 2^-126.
 Value TileEmitter::emitExp2(Value x) {
-  return callIntrinsic(b, loc, "llvm.nvvm.ex2.approx.ftz.f32", x);
+  return callIntrinsic(b, loc,
+                       schedule.target == GPUTarget::NVVM
+                           ? "llvm.nvvm.ex2.approx.ftz.f32"
+                           : "llvm.amdgcn.exp2.f32",
+                       x);
 }
 
 /// The natural logarithm of a sum of weights: at least 1, or 0 or NaN. On f32
-/// lg2.approx times ln 2, within 2^-22 of it. On f64 that is where Newton's
+/// that of base 2 times ln 2, within 2^-22 of it. On f64 that is where Newton's
 /// steps y + x e^-y - 1 start from: the second one leaves an error of the
 /// exponential.
 Value TileEmitter::emitLog(Value x) {
@@ -51,7 +55,11 @@ Value TileEmitter::emitLog(Value x) {
   };
   Type f32 = b.getF32Type(), type = x.getType();
   Value narrow = convertFloat(b, loc, x, f32);
-  Value log2 = callIntrinsic(b, loc, "llvm.nvvm.lg2.approx.f", narrow);
+  Value log2 = callIntrinsic(b, loc,
+                             schedule.target == GPUTarget::NVVM
+                                 ? "llvm.nvvm.lg2.approx.f"
+                                 : "llvm.amdgcn.log.f32",
+                             narrow);
   Value log =
       arith::MulFOp::create(b, loc, log2, constant(f32, llvm::numbers::ln2));
   if (type == f32)
@@ -150,150 +158,176 @@ Value TileEmitter::reduceOverPeers(Value value, bool isMaximum) {
   return value;
 }
 
-LogicalResult TileEmitter::emitElements(linalg::LinalgOp op) {
-  SmallVector<View> views =
-      llvm::map_to_vector(op->getOperands(), [&](Value operand) -> View {
-        if (isa<MemRefType>(operand.getType()))
-          return getView(operand);
-        View scalar;
-        scalar.memory = lookup(operand);
-        return scalar;
-      });
-  FailureOr<Space> space = getSpace(op, views);
+/// Operands by what they are, and what becomes of the results.
+FailureOr<TileEmitter::Elements>
+TileEmitter::analyzeElements(linalg::LinalgOp op) {
+  Elements elements{op, {}, op.getIndexingMapsArray()};
+  for (Value operand : op->getOperands()) {
+    if (isa<MemRefType>(operand.getType())) {
+      elements.views.push_back(getView(operand));
+      continue;
+    }
+    View scalar;
+    scalar.memory = lookup(operand);
+    elements.views.push_back(scalar);
+  }
+  FailureOr<Space> space = getSpace(op, elements.views);
   if (failed(space))
     return mlir::failure();
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  elements.space = *space;
   unsigned numInputs = op.getNumDpsInputs();
-
-  // A result that lacks the columns is reduced over them.
-  bool hasMemoryResult = false, writesPartial = false;
-  SmallVector<bool> isReduced(views.size(), false),
-      isMaximum(views.size(), false);
-  for (unsigned i = numInputs; i < views.size(); ++i) {
-    hasMemoryResult |= !views[i].tile;
-    writesPartial |= views[i].tile && views[i].tile->isPartial;
-    isReduced[i] = space->column && !maps[i].isFunctionOfDim(*space->column);
-    if (!isReduced[i])
+  elements.results.resize(elements.views.size(), Elements::None);
+  for (unsigned i = numInputs; i < elements.views.size(); ++i) {
+    const View &view = elements.views[i];
+    elements.writesPartial |= view.tile && view.tile->isPartial;
+    // A result that lacks the columns is reduced over them.
+    if (!space->column || elements.maps[i].isFunctionOfDim(*space->column)) {
+      elements.hasMemoryResult |= !view.tile;
+      elements.results[i] = view.tile ? Elements::Stored : Elements::InMemory;
       continue;
-    if (!views[i].tile)
+    }
+    if (!view.tile)
       return fail(op, "a reduction into memory");
-    Value yielded = op.getBlock()->getTerminator()->getOperand(i - numInputs);
-    isMaximum[i] = bool(yielded.getDefiningOp<arith::MaximumFOp>());
-    if (!isMaximum[i] &&
-        !(yielded.getDefiningOp<arith::AddFOp>() && views[i].tile->isPartial))
+    Operation *combiner = op.getBlock()
+                              ->getTerminator()
+                              ->getOperand(i - numInputs)
+                              .getDefiningOp();
+    if (isa_and_present<arith::MaximumFOp>(combiner))
+      elements.results[i] = Elements::Maximum;
+    else if (isa_and_present<arith::AddFOp>(combiner) && view.tile->isPartial)
+      elements.results[i] = Elements::Sum;
+    else
       return fail(op, "a reduction that is neither maximum nor sum");
   }
-  for (unsigned i = 0; i < numInputs; ++i)
-    if (writesPartial && views[i].tile && views[i].tile->isPartial)
+  for (const View &view : ArrayRef(elements.views).take_front(numInputs))
+    if (elements.writesPartial && view.tile && view.tile->isPartial)
       return fail(op, "an op of several partial sums");
+  return elements;
+}
 
-  auto clamp = [&](Value at, Value end) {
-    return end ? compute<arith::MinSIOp>(at, add(end, -1)) : at;
+Value TileEmitter::clampTo(Value at, Value end) {
+  return end ? compute<arith::MinSIOp>(at, add(end, -1)) : at;
+}
+
+Value TileEmitter::isBefore(Value at, Value end) {
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, at, end);
+}
+
+/// One element; `rows` are the operands that are the same for the whole row,
+/// and what is reduced over it.
+void TileEmitter::emitElement(Elements &elements, SmallVectorImpl<Value> &rows,
+                              Value row, int64_t rowTile, int64_t columnTile,
+                              int64_t reg) {
+  linalg::LinalgOp op = elements.op;
+  SmallVector<Value> indices(op.getNumLoops(), row);
+  Value isVisible;
+  if (std::optional<unsigned> dim = elements.space.column) {
+    Value column =
+        add(registerColumn[reg], columnTile * accumulators.getNumColumns());
+    if (elements.space.columnEnd)
+      isVisible = isBefore(column, elements.space.columnEnd);
+    indices[*dim] = clampTo(column, elements.space.columnEnd);
+  }
+  auto getPlace = [&](unsigned i) {
+    return llvm::map_to_vector(
+        elements.maps[i].getResults(), [&](AffineExpr e) {
+          return indices[cast<AffineDimExpr>(e).getPosition()];
+        });
   };
-  auto isInside = [&](Value at, Value end) -> Value {
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, at, end);
+  auto getRegister = [&](const View &view) {
+    return getMatrixRegister(*view.tile, rowTile, columnTile, reg);
   };
-  int64_t columnTiles =
-      space->column ? space->columns / accumulators.getNumColumns() : 1;
-  for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile)
-    for (int64_t group = 0; group < numRowGroups; ++group) {
+  SmallVector<Value> args;
+  for (auto [i, view] : llvm::enumerate(elements.views)) {
+    if (rows[i])
+      args.push_back(rows[i]);
+    else if (view.tile)
+      args.push_back(loadRegister(view.tile->storage, getRegister(view)));
+    else if (!isa<MemRefType>(view.memory.getType()))
+      args.push_back(view.memory);
+    else if (op.payloadUsesValueFromOperand(&op->getOpOperand(i)))
+      args.push_back(memref::LoadOp::create(b, loc, view.memory, getPlace(i)));
+    else // never read
+      args.push_back(arith::ConstantOp::create(
+          b, loc, b.getZeroAttr(getElementTypeOrSelf(view.memory.getType()))));
+  }
+  unsigned i = op.getNumDpsInputs();
+  for (Value result : emitBody(op, args, indices)) {
+    const View &view = elements.views[i];
+    if (elements.results[i] == Elements::InMemory) {
       OpBuilder::InsertionGuard guard(b);
-      SmallVector<int64_t> registers;
-      for (int64_t reg = 0; reg < accumulators.getNumRegisters(); ++reg)
-        if (rowGroups[reg] == group && (space->column || registers.empty()))
-          registers.push_back(reg);
-      Value row =
-          add(registerRow[registers[0]], rowTile * accumulators.getNumRows());
-      // What each lane reduces, and rows, whichever column. All lanes take part
-      // in sums over peers, those without a query too.
-      SmallVector<Value> rows(views.size());
-      for (auto [i, view] : llvm::enumerate(views)) {
-        if (!view.tile)
-          continue;
-        if (view.tile->place == Tile::Scalar)
-          rows[i] = loadRegister(view.tile->storage, 0);
-        if (view.tile->place != Tile::Row)
-          continue;
-        rows[i] = loadRegister(view.tile->storage,
-                               getRowRegister(rowTile, registers[0]));
-        if (view.tile->isPartial && !writesPartial)
-          rows[i] = reduceOverPeers(rows[i], /*isMaximum=*/false);
-      }
-      if (hasMemoryResult && space->rowEnd) {
-        auto branch = scf::IfOp::create(b, loc, isInside(row, space->rowEnd),
-                                        /*withElseRegion=*/false);
+      if (isVisible) {
+        auto branch =
+            scf::IfOp::create(b, loc, isVisible, /*withElseRegion=*/false);
         b.setInsertionPoint(branch.thenYield());
-      } else {
-        row = clamp(row, space->rowEnd);
       }
-      for (int64_t columnTile = 0; columnTile < columnTiles; ++columnTile)
-        for (int64_t reg : registers) {
-          SmallVector<Value> indices(op.getNumLoops(), row);
-          Value column, isVisible;
-          if (space->column) {
-            column = add(registerColumn[reg],
-                         columnTile * accumulators.getNumColumns());
-            if (space->columnEnd)
-              isVisible = isInside(column, space->columnEnd);
-            indices[*space->column] = clamp(column, space->columnEnd);
-          }
-          auto getPlace = [&](unsigned i) {
-            return llvm::map_to_vector(maps[i].getResults(), [&](AffineExpr e) {
-              return indices[cast<AffineDimExpr>(e).getPosition()];
-            });
-          };
-          SmallVector<Value> args;
-          for (auto [i, view] : llvm::enumerate(views)) {
-            if (rows[i])
-              args.push_back(rows[i]);
-            else if (view.tile)
-              args.push_back(loadRegister(
-                  view.tile->storage,
-                  getMatrixRegister(*view.tile, rowTile, columnTile, reg)));
-            else if (!isa<MemRefType>(view.memory.getType()))
-              args.push_back(view.memory);
-            else if (op.payloadUsesValueFromOperand(&op->getOpOperand(i)))
-              args.push_back(
-                  memref::LoadOp::create(b, loc, view.memory, getPlace(i)));
-            else // never read
-              args.push_back(arith::ConstantOp::create(
-                  b, loc,
-                  b.getZeroAttr(getElementTypeOrSelf(view.memory.getType()))));
-          }
-          SmallVector<Value> results = emitBody(op, args, indices);
-          for (auto [result, i] : llvm::zip(
-                   results, llvm::seq<unsigned>(numInputs, views.size()))) {
-            const View &view = views[i];
-            if (!view.tile) {
-              OpBuilder::InsertionGuard inner(b);
-              if (isVisible) {
-                auto branch = scf::IfOp::create(b, loc, isVisible,
-                                                /*withElseRegion=*/false);
-                b.setInsertionPoint(branch.thenYield());
-              }
-              memref::StoreOp::create(b, loc, result, view.memory, getPlace(i));
-            } else if (view.tile->place == Tile::Row) {
-              rows[i] = isReduced[i] && isVisible
-                            ? arith::SelectOp::create(b, loc, isVisible, result,
-                                                      rows[i])
-                            : result;
-            } else {
-              storeRegister(
-                  result, view.tile->storage,
-                  getMatrixRegister(*view.tile, rowTile, columnTile, reg));
-            }
-          }
-        }
-      for (unsigned i = numInputs; i < views.size(); ++i) {
-        if (!views[i].tile || views[i].tile->place != Tile::Row)
-          continue;
-        Value value = rows[i];
-        if (isMaximum[i])
-          value = reduceOverPeers(value, /*isMaximum=*/true);
-        storeRegister(value, views[i].tile->storage,
-                      getRowRegister(rowTile, registers[0]));
-      }
+      memref::StoreOp::create(b, loc, result, view.memory, getPlace(i));
+    } else if (view.tile->place == Tile::Row) {
+      bool isReduced = elements.results[i] != Elements::Stored;
+      rows[i] =
+          isReduced && isVisible
+              ? arith::SelectOp::create(b, loc, isVisible, result, rows[i])
+              : result;
+    } else {
+      storeRegister(result, view.tile->storage, getRegister(view));
     }
+    ++i;
+  }
+}
+
+/// The row that a lane holds in the registers of `group`.
+void TileEmitter::emitRow(Elements &elements, int64_t rowTile, int64_t group) {
+  OpBuilder::InsertionGuard guard(b);
+  const Space &space = elements.space;
+  SmallVector<int64_t> registers;
+  for (int64_t reg = 0; reg < accumulators.getNumRegisters(); ++reg)
+    if (rowGroups[reg] == group && (space.column || registers.empty()))
+      registers.push_back(reg);
+  Value row =
+      add(registerRow[registers[0]], rowTile * accumulators.getNumRows());
+  int64_t rowRegister = getRowRegister(rowTile, registers[0]);
+  // All lanes take part in sums over peers, those without a query too.
+  SmallVector<Value> rows(elements.views.size());
+  for (auto [i, view] : llvm::enumerate(elements.views)) {
+    if (!view.tile)
+      continue;
+    if (view.tile->place == Tile::Scalar)
+      rows[i] = loadRegister(view.tile->storage, 0);
+    if (view.tile->place != Tile::Row)
+      continue;
+    rows[i] = loadRegister(view.tile->storage, rowRegister);
+    if (view.tile->isPartial && !elements.writesPartial)
+      rows[i] = reduceOverPeers(rows[i], /*isMaximum=*/false);
+  }
+  if (elements.hasMemoryResult && space.rowEnd) {
+    auto branch = scf::IfOp::create(b, loc, isBefore(row, space.rowEnd),
+                                    /*withElseRegion=*/false);
+    b.setInsertionPoint(branch.thenYield());
+  } else {
+    row = clampTo(row, space.rowEnd);
+  }
+  int64_t columnTiles =
+      space.column ? space.columns / accumulators.getNumColumns() : 1;
+  for (int64_t columnTile = 0; columnTile < columnTiles; ++columnTile)
+    for (int64_t reg : registers)
+      emitElement(elements, rows, row, rowTile, columnTile, reg);
+  for (auto [i, view] : llvm::enumerate(elements.views)) {
+    if (elements.results[i] == Elements::None || !view.tile ||
+        view.tile->place != Tile::Row)
+      continue;
+    if (elements.results[i] == Elements::Maximum)
+      rows[i] = reduceOverPeers(rows[i], /*isMaximum=*/true);
+    storeRegister(rows[i], view.tile->storage, rowRegister);
+  }
+}
+
+LogicalResult TileEmitter::emitElements(linalg::LinalgOp op) {
+  FailureOr<Elements> elements = analyzeElements(op);
+  if (failed(elements))
+    return mlir::failure();
+  for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile)
+    for (int64_t group = 0; group < numRowGroups; ++group)
+      emitRow(*elements, rowTile, group);
   return success();
 }
 
@@ -314,11 +348,7 @@ LogicalResult TileEmitter::emitCooperative(linalg::LinalgOp op) {
     sizes[cast<AffineDimExpr>(expr).getPosition()] = extent;
     count = compute<arith::MulIOp>(count, extent);
   }
-  gpu::LaunchOp launch =
-      thread.getParentBlock()->getParentOp()
-          ? cast<gpu::LaunchOp>(thread.getParentBlock()->getParentOp())
-          : gpu::LaunchOp();
-  auto loop = scf::ForOp::create(b, loc, thread, count, launch.getBlockSizeX());
+  auto loop = scf::ForOp::create(b, loc, thread, count, numThreads);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   Value rest = loop.getInductionVar();

@@ -224,10 +224,13 @@ std::optional<EmitFailure> TileEmitter::emit() {
   Value grid = compute<arith::MaxSIOp>(count, one);
   auto launch = gpu::LaunchOp::create(b, loc, grid, one, one, index(threads),
                                       one, one, bytes);
+  // One module holds the kernels of a program.
+  launch.setModuleAttr(FlatSymbolRefAttr::get(b.getContext(), "kernels"));
   b.setInsertionPointToStart(&launch.getBody().front());
   auto end = gpu::TerminatorOp::create(b, loc);
   b.setInsertionPoint(end);
   thread = launch.getThreadIds().x;
+  numThreads = launch.getBlockSizeX();
   if (isAttention) {
     auto space = gpu::AddressSpaceAttr::get(b.getContext(),
                                             gpu::AddressSpace::Workgroup);

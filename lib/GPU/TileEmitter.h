@@ -23,6 +23,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "relattn/GPU/Fragment.h"
+#include "relattn/GPU/GPUChip.h"
 
 namespace mlir::relattn {
 
@@ -34,6 +35,8 @@ struct Schedule {
   } kind = Mma;
   /// Warps of 32 threads, each with `rowTiles` times the rows of a fragment.
   int64_t warps = 4, rowTiles = 2;
+  /// Whose intrinsics kernels call.
+  GPUTarget target = GPUTarget::NVVM;
   /// Shared memory that a workgroup may have; 0: no limit.
   int64_t maxSharedBytes = 0;
   /// Of d, e and a tile's keys, what the registers of the mma schedule hold.
@@ -123,7 +126,23 @@ private:
     /// Where the op ends before the tile does; null: nowhere.
     Value rowEnd, columnEnd;
   };
+  /// An op on tiles; what becomes of an operand, if it is a result.
+  struct Elements {
+    linalg::LinalgOp op;
+    SmallVector<View> views;
+    SmallVector<AffineMap> maps;
+    Space space{};
+    enum Result { None, Stored, InMemory, Maximum, Sum };
+    SmallVector<Result> results{};
+    bool hasMemoryResult = false, writesPartial = false;
+  };
   LogicalResult emitElements(linalg::LinalgOp op);
+  FailureOr<Elements> analyzeElements(linalg::LinalgOp op);
+  void emitRow(Elements &elements, int64_t rowTile, int64_t group);
+  void emitElement(Elements &elements, SmallVectorImpl<Value> &rows, Value row,
+                   int64_t rowTile, int64_t columnTile, int64_t reg);
+  Value clampTo(Value at, Value end);
+  Value isBefore(Value at, Value end);
   LogicalResult emitCooperative(linalg::LinalgOp op);
   FailureOr<Space> getSpace(linalg::LinalgOp op, MutableArrayRef<View> views);
   SmallVector<Value> emitBody(linalg::LinalgOp op, ValueRange args,
@@ -189,7 +208,7 @@ private:
   llvm::DenseMap<Value, Tile> tiles;
   /// Start of the kernel: registers are declared there.
   Operation *declarations = nullptr;
-  Value thread, lane, warpRow;
+  Value thread, numThreads, lane, warpRow;
   /// Row and column of each register of an accumulator, in the tile.
   SmallVector<Value> registerRow, registerColumn;
   Value sharedMemory;

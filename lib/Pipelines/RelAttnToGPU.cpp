@@ -15,9 +15,10 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/Pipelines/Passes.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
-#include "relattn/GPU/NVIDIAChip.h"
+#include "relattn/GPU/GPUChip.h"
 #include "relattn/GPU/Passes.h"
 #include "relattn/Pipelines/Pipelines.h"
 #include "relattn/Tiling/Passes.h"
@@ -55,22 +56,55 @@ static StringRef getFormat(GPUFormat format) {
   llvm_unreachable("unknown format");
 }
 
+/// As upstream's pipeline to NVVM; there is none to ROCDL.
+static void addROCDL(OpPassManager &pm, const GPUChip &chip, GPUFormat format) {
+  pm.addPass(createConvertVectorToSCFPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  GpuROCDLAttachTargetOptions attach;
+  attach.chip = chip.name;
+  attach.optLevel = 3;
+  pm.addPass(createGpuROCDLAttachTarget(attach));
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  ConvertGpuOpsToROCDLOpsOptions rocdl;
+  rocdl.chipset = chip.name;
+  kernels.addPass(createConvertGpuOpsToROCDLOps(rocdl));
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createGpuToLLVMConversionPass());
+  GpuModuleToBinaryPassOptions binary;
+  binary.compilationTarget = getFormat(format).str();
+  pm.addPass(createGpuModuleToBinaryPass(binary));
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
 void relattn::buildRelAttnToGPUPipeline(OpPassManager &pm,
                                         const RelAttnToGPUOptions &options) {
   // relattn-check-gpu-target says what is wrong with an unknown chip.
-  llvm::Expected<NVIDIAChip> known = NVIDIAChip::get(options.chip);
+  llvm::Expected<GPUChip> known = GPUChip::get(options.target, options.chip);
   if (!known)
     llvm::consumeError(known.takeError());
-  NVIDIAChip chip = known ? *known : NVIDIAChip{};
+  GPUChip chip = known ? *known : GPUChip{options.target};
 
   TileAttentionOptions tiling;
   tiling.workgroups = true;
-  tiling.matrixUnits = chip.hasMatrixUnits();
+  tiling.matrixUnits = chip.hasMatrixUnits;
   tiling.lanes = options.warps * options.rowTiles * 16;
   tiling.keys = options.keys;
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createTileAttention(tiling));
   CheckGPUTargetOptions check;
+  check.target = options.target;
   check.chip = options.chip;
   check.needsAssembler = options.format == GPUFormat::Binary;
   pm.addPass(createCheckGPUTarget(check));
@@ -100,8 +134,9 @@ void relattn::buildRelAttnToGPUPipeline(OpPassManager &pm,
   ConvertTilesToGPUOptions kernels;
   kernels.warps = options.warps;
   kernels.rowTiles = options.rowTiles;
+  kernels.target = options.target;
   kernels.sharedBytes = chip.sharedBytes;
-  kernels.hasMatrixUnits = chip.hasMatrixUnits();
+  kernels.hasMatrixUnits = chip.hasMatrixUnits;
   pm.addNestedPass<func::FuncOp>(createConvertTilesToGPU(kernels));
   pm.addNestedPass<func::FuncOp>(createAllocateOnGPU());
   // At once, or constants of a kernel would become the host's again; those that
@@ -112,8 +147,12 @@ void relattn::buildRelAttnToGPUPipeline(OpPassManager &pm,
   simplify(pm);
   pm.addNestedPass<func::FuncOp>(createGpuAsyncRegionPass());
 
+  if (options.target == GPUTarget::ROCDL) {
+    addROCDL(pm, chip, options.format);
+    return;
+  }
   gpu::GPUToNVVMPipelineOptions nvvm;
-  nvvm.cubinChip = options.chip;
+  nvvm.cubinChip = chip.name;
   nvvm.cubinFeatures = chip.features.str();
   nvvm.cubinFormat = getFormat(options.format).str();
   nvvm.optLevel = 3;

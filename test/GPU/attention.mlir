@@ -39,11 +39,12 @@
 // HOST: llvm.func @t5
 // HOST: %[[STREAM:.*]] = llvm.call @mgpuStreamCreate()
 // HOST: llvm.call @mgpuMemAlloc
-// HOST: gpu.launch_func <%[[STREAM]] : !llvm.ptr> @[[STRIP:.*]]::@t5_kernel
-// HOST: gpu.launch_func <%[[STREAM]] : !llvm.ptr> @[[ATTENTION:.*]]::@t5_kernel
+// HOST: gpu.launch_func <%[[STREAM]] : !llvm.ptr> @kernels::@t5_kernel
+// HOST: gpu.launch_func <%[[STREAM]] : !llvm.ptr> @kernels::@t5_kernel_0
 // HOST: llvm.call @mgpuMemFree
-// HOST: gpu.binary @[[STRIP]] {{.*}} chip = "sm_80"
-// HOST: gpu.binary @[[ATTENTION]] {{.*}} chip = "sm_80"
+// One module.
+// HOST: gpu.binary @kernels {{.*}} chip = "sm_80"
+// HOST-NOT: gpu.binary
 func.func @t5(%q: tensor<1x2x?x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<1x2x?x64xbf16>, %t: tensor<32x2xf32>, %o: tensor<1x2x?x64xbf16>) -> tensor<1x2x?x64xbf16> {
   %0 = relattn.attention ins(%q, %k, %v : tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>)
     bias(#relattn.t5<buckets = 32, max_distance = 128, bidirectional>, %t : tensor<32x2xf32>) outs(%o : tensor<1x2x?x64xbf16>)

@@ -1,10 +1,12 @@
 // RUN: split-file %s %t
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu=chip=gfx90a 2>&1 | FileCheck %s --check-prefix=UNKNOWN
-// UNKNOWN: error: unknown chip 'gfx90a': expected one such as sm_80, sm_90a or sm_120
+// UNKNOWN: error: unknown chip 'gfx90a' of target=nvvm: expected one such as sm_80, sm_90a or sm_120
+// RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='target=rocdl chip=sm_80' 2>&1 | FileCheck %s --check-prefix=AMD
+// AMD: error: unknown chip 'sm_80' of target=rocdl: expected one such as gfx90a or gfx942
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu=chip=sm_61 2>&1 | FileCheck %s --check-prefix=OLD
 // OLD: error: chip sm_61 is older than sm_70, the first one that kernels are made for
 // RUN: not env PATH=/nowhere relattn-opt %t/ok.mlir --relattn-to-gpu=format=binary 2>&1 | FileCheck %s --check-prefix=PTXAS
-// PTXAS: error: format=binary needs ptxas, which is not on PATH; format=isa leaves assembling to the driver
+// PTXAS: error: format=binary needs ptxas, which is not on PATH; format=isa does not
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='keys=128 warps=8 chip=sm_86' 2>&1 | FileCheck %s --check-prefix=SHARED
 // SHARED: error: the mma schedule cannot take tiles of {{[0-9]+}} bytes of shared memory, of which the chip has 101376: fewer keys or rows need less
 // RUN: not relattn-opt %t/wide.mlir --relattn-to-gpu=chip=sm_75 2>&1 | FileCheck %s --check-prefix=SIMT

@@ -5,11 +5,13 @@
 //
 // From MLIR to an object file in one process: the passes of the command line
 // (relattn-to-cpu if there are none), the translation to LLVM IR, LLVM's
-// optimiser and code generator.
+// optimiser and code generator. With a GPU as target, to the kernels' code
+// alone.
 //
 //===----------------------------------------------------------------------===//
 
 #include "../Input.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -62,6 +64,18 @@ struct Options {
                "vectoriser: tiles are vectors already, and 2 takes twice as "
                "long for code that is as fast)"),
       cl::init(1), cl::cat(category)};
+  cl::opt<std::string> target{
+      "target",
+      cl::desc("A GPU's kernels instead, by relattn-to-gpu: nvvm or rocdl"),
+      cl::init(""), cl::cat(category)};
+  cl::opt<std::string> chip{"chip",
+                            cl::desc("GPU to compile for (default: sm_80, "
+                                     "gfx90a)"),
+                            cl::init(""), cl::cat(category)};
+  cl::opt<std::string> kernelFormat{
+      "format",
+      cl::desc("Of the kernels: isa (default), binary, llvm or offload"),
+      cl::init("isa"), cl::cat(category)};
   cl::opt<std::string> cpu{
       "mcpu",
       cl::desc(
@@ -82,7 +96,16 @@ static LogicalResult lower(ModuleOp module, const Options &options) {
   PassManager pm(module->getName(), PassManager::Nesting::Implicit);
   if (failed(applyPassManagerCLOptions(pm)))
     return failure();
-  if (options.passes.hasAnyOccurrences()) {
+  if (!options.target.empty()) {
+    if (options.passes.hasAnyOccurrences())
+      return fail("--target has passes of its own");
+    std::string pipeline = "relattn-to-gpu{target=" + options.target +
+                           " format=" + options.kernelFormat +
+                           (options.chip.empty() ? "" : " chip=") +
+                           options.chip + "}";
+    if (failed(parsePassPipeline(pipeline, pm)))
+      return fail("unknown target or format");
+  } else if (options.passes.hasAnyOccurrences()) {
     auto report = [](const Twine &message) { return fail(message); };
     if (failed(options.passes.addToPipeline(pm, report)))
       return failure();
@@ -164,6 +187,28 @@ static LogicalResult emit(llvm::Module &module, llvm::TargetMachine &machine,
   return success();
 }
 
+static LogicalResult write(const Options &options, StringRef bytes) {
+  std::string message;
+  std::unique_ptr<llvm::ToolOutputFile> output =
+      openOutputFile(options.output, &message);
+  if (!output)
+    return fail(message);
+  output->os() << bytes;
+  output->keep();
+  return success();
+}
+
+/// The code of the module's kernels, which are in one object.
+static LogicalResult writeKernels(ModuleOp module, const Options &options) {
+  auto binaries = llvm::to_vector(module.getOps<gpu::BinaryOp>());
+  if (binaries.empty())
+    return fail("the module has no kernel");
+  if (binaries.size() > 1 || binaries[0].getObjects().size() != 1)
+    return fail("the module has kernels in several objects");
+  auto object = cast<gpu::ObjectAttr>(binaries[0].getObjects()[0]);
+  return write(options, object.getObject().getValue());
+}
+
 static LogicalResult compile(const Options &options,
                              const DialectRegistry &registry) {
   if (options.level > 3)
@@ -180,6 +225,8 @@ static LogicalResult compile(const Options &options,
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module || failed(lower(*module, options)))
     return failure();
+  if (!options.target.empty())
+    return writeKernels(*module, options);
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> translated =
       translateModuleToLLVMIR(*module, llvmContext);
@@ -190,17 +237,11 @@ static LogicalResult compile(const Options &options,
   if (!machine)
     return failure();
   optimize(*translated, *machine, options.level);
-  std::unique_ptr<llvm::ToolOutputFile> output =
-      openOutputFile(options.output, &message);
-  if (!output)
-    return fail(message);
   llvm::SmallVector<char> bytes;
   llvm::raw_svector_ostream stream(bytes);
   if (failed(emit(*translated, *machine, options.format, stream)))
     return failure();
-  output->os() << stream.str();
-  output->keep();
-  return success();
+  return write(options, stream.str());
 }
 
 int main(int argc, char **argv) {

@@ -40,6 +40,11 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
            "Warps of a workgroup of the mma schedule">,
     Option<"rowTiles", "row-tiles", "int64_t", "2",
            "Times 16 queries of each of these warps">,
+    Option<"target", "target", "::mlir::relattn::GPUTarget",
+           "::mlir::relattn::GPUTarget::NVVM", "Whose chip",
+           [{::llvm::cl::values(
+               clEnumValN(::mlir::relattn::GPUTarget::NVVM, "nvvm", "NVIDIA's"),
+               clEnumValN(::mlir::relattn::GPUTarget::ROCDL, "rocdl", "AMD's"))}]>,
     Option<"hasMatrixUnits", "matrix-units", "bool", "true",
            "The chip has the instructions of the mma schedule">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
@@ -63,7 +68,12 @@ def CheckGPUTarget : Pass<"relattn-check-gpu-target", "::mlir::ModuleOp"> {
     errors, the last at the op, with the reason.
   }];
   let options = [
-    Option<"chip", "chip", "std::string", "\"sm_80\"", "The chip">,
+    Option<"target", "target", "::mlir::relattn::GPUTarget",
+           "::mlir::relattn::GPUTarget::NVVM", "Whose chip",
+           [{::llvm::cl::values(
+               clEnumValN(::mlir::relattn::GPUTarget::NVVM, "nvvm", "NVIDIA's"),
+               clEnumValN(::mlir::relattn::GPUTarget::ROCDL, "rocdl", "AMD's"))}]>,
+    Option<"chip", "chip", "std::string", "\"\"", "The chip">,
     Option<"needsAssembler", "needs-assembler", "bool", "false",
            "Machine code is asked for">
   ];

@@ -156,7 +156,7 @@ def RelAttn_Dialect : Dialect {
     | what | schedule on a GPU |
     |---|---|
     | f16 and bf16 with d and e that are multiples of 16 up to 128, on sm_80 and newer | mma |
-    | f32, f64, other d and e of 1 to 256 (f64 of more than 128 columns from sm_80 on), older chips from sm_70 on | simt: a row of queries for each thread |
+    | f32, f64, other d and e of 1 to 256, NVIDIA's older chips from sm_70 on, AMD's (code that is assembled but was never run); f64 of more than 128 columns where a workgroup may have 99 KB of shared memory | simt: a row of queries for each thread |
     | d or e dynamic, 0, or larger than 256; another static size of 0 | an error at the op |
 
     Both take any lengths, layouts, groups, bands, masks, lengths of keys, query

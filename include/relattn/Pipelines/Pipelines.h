@@ -11,6 +11,7 @@
 #define RELATTN_PIPELINES_PIPELINES_H
 
 #include "mlir/Pass/PassOptions.h"
+#include "relattn/GPU/GPUChip.h"
 
 namespace mlir {
 class OpPassManager;
@@ -69,16 +70,23 @@ void buildRelAttnToCPUPipeline(OpPassManager &pm,
 enum class GPUFormat { ISA, Binary, Offload, LLVM };
 
 struct RelAttnToGPUOptions : public PassPipelineOptions<RelAttnToGPUOptions> {
+  Option<GPUTarget> target{
+      *this, "target", llvm::cl::desc("Whose GPU (default: nvvm)"),
+      llvm::cl::init(GPUTarget::NVVM),
+      llvm::cl::values(clEnumValN(GPUTarget::NVVM, "nvvm", "NVIDIA's"),
+                       clEnumValN(GPUTarget::ROCDL, "rocdl", "AMD's"))};
   Option<std::string> chip{
-      *this, "chip", llvm::cl::desc("GPU to compile for (default: sm_80)"),
-      llvm::cl::init("sm_80")};
+      *this, "chip",
+      llvm::cl::desc("GPU to compile for (default: sm_80, gfx90a)"),
+      llvm::cl::init("")};
   Option<GPUFormat> format{
       *this, "format", llvm::cl::desc("What gpu.binary holds (default: isa)"),
       llvm::cl::init(GPUFormat::ISA),
       llvm::cl::values(
-          clEnumValN(GPUFormat::ISA, "isa", "PTX, compiled by the driver"),
+          clEnumValN(GPUFormat::ISA, "isa",
+                     "PTX, compiled by the driver; AMD's assembly"),
           clEnumValN(GPUFormat::Binary, "binary",
-                     "machine code; needs ptxas on PATH"),
+                     "machine code; needs ptxas, or ld.lld, on PATH"),
           clEnumValN(GPUFormat::LLVM, "llvm", "optimised LLVM bitcode"),
           clEnumValN(GPUFormat::Offload, "offload",
                      "LLVM bitcode as translated"))};

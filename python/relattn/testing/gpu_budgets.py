@@ -65,7 +65,7 @@ def assemble(ptx, chip):
         report = subprocess.run(["ptxas", "-v", f"-arch={chip}", file.name, "-o", "/dev/null"], capture_output=True, text=True)
     if report.returncode:
         raise RuntimeError(report.stderr)
-    registers = int(re.search(r"Used (\d+) registers", report.stderr)[1])
+    registers = max(map(int, re.findall(r"Used (\d+) registers", report.stderr)))
     spills = sum(map(int, re.findall(r"(\d+) bytes spill", report.stderr)))
     return registers, spills
 
