@@ -286,21 +286,22 @@ LogicalResult TileEmitter::emitBlock(Block &block) {
   for (auto loop : block.getOps<scf::ForOp>())
     if (hasProduct(loop))
       loops.push_back(loop);
-  bool areEmitted = loops.empty();
+  // What stands between the loops over keys: bounds and constants, which the
+  // copies for the first of them need already, and ops on rows, which stay
+  // there.
+  SmallVector<Operation *> stages;
   for (Operation &op : block.without_terminator()) {
-    if (llvm::is_contained(loops, dyn_cast<scf::ForOp>(op))) {
-      if (&op == loops.back()) {
-        areEmitted = true;
-        if (failed(emitKeyLoops(loops)))
-          return mlir::failure();
-      }
+    bool isBetween = !loops.empty() && !op.isBeforeInBlock(loops.front()) &&
+                     !loops.back()->isBeforeInBlock(&op);
+    if (isBetween && (llvm::is_contained(loops, dyn_cast<scf::ForOp>(op)) ||
+                      isa<linalg::LinalgOp, memref::CopyOp>(op))) {
+      stages.push_back(&op);
+      if (&op != loops.back().getOperation())
+        continue;
+      if (failed(emitKeyLoops(loops, stages)))
+        return mlir::failure();
       continue;
     }
-    // Between the loops there are bounds and constants alone.
-    bool isBetween =
-        !loops.empty() && !areEmitted && loops.front()->isBeforeInBlock(&op);
-    if (isBetween && isa<linalg::LinalgOp, memref::CopyOp>(op))
-      return fail(&op, "an op on tiles between the loops over keys");
     if (failed(emitOp(&op)))
       return mlir::failure();
   }
@@ -353,9 +354,16 @@ LogicalResult TileEmitter::emitOp(Operation *op) {
 
 /// The loops without copies under way: threads wait until all have read the
 /// tile before, copy the next one, and wait for each other.
-LogicalResult TileEmitter::emitSimtKeyLoops(ArrayRef<scf::ForOp> loops) {
+LogicalResult TileEmitter::emitSimtKeyLoops(scf::ForOp last,
+                                            ArrayRef<Operation *> stages) {
   currentBuffer = index(0);
-  for (scf::ForOp loop : loops) {
+  for (Operation *stage : stages) {
+    auto loop = dyn_cast<scf::ForOp>(stage);
+    if (!loop) {
+      if (failed(emitOp(stage)))
+        return mlir::failure();
+      continue;
+    }
     auto copy = scf::ForOp::create(b, loc, lookup(loop.getLowerBound()),
                                    lookup(loop.getUpperBound()),
                                    lookup(loop.getStep()));
@@ -363,7 +371,7 @@ LogicalResult TileEmitter::emitSimtKeyLoops(ArrayRef<scf::ForOp> loops) {
     b.setInsertionPoint(copy.getBody()->getTerminator());
     values.map(loop.getInductionVar(), copy.getInductionVar());
     gpu::BarrierOp::create(b, loc);
-    emitStagedCopies(loops.back(), copy.getInductionVar(), currentBuffer);
+    emitStagedCopies(last, copy.getInductionVar(), currentBuffer);
     gpu::BarrierOp::create(b, loc);
     for (Operation &op : loop.getBody()->without_terminator())
       if (failed(emitOp(&op)))
@@ -382,7 +390,8 @@ bool TileEmitter::queriesFit() {
   return schedule.rowTiles * perRow <= kBudget;
 }
 
-LogicalResult TileEmitter::emitKeyLoops(ArrayRef<scf::ForOp> loops) {
+LogicalResult TileEmitter::emitKeyLoops(ArrayRef<scf::ForOp> loops,
+                                        ArrayRef<Operation *> stages) {
   scf::ForOp last = loops.back();
   for (scf::ForOp loop : loops)
     if (loop.getNumResults() > 0)
@@ -393,7 +402,7 @@ LogicalResult TileEmitter::emitKeyLoops(ArrayRef<scf::ForOp> loops) {
   Value end = lookup(last.getUpperBound());
   Value step = lookup(last.getStep());
   if (!schedule.isMma())
-    return emitSimtKeyLoops(loops);
+    return emitSimtKeyLoops(last, stages);
   // The queries are one group, the first keys another: the products wait for
   // the first alone before they load the queries.
   NVVM::CpAsyncCommitGroupOp::create(b, loc);
@@ -417,7 +426,13 @@ LogicalResult TileEmitter::emitKeyLoops(ArrayRef<scf::ForOp> loops) {
         queryFragments = loadQueries(op, 0, staged[0].columns);
     });
 
-  for (scf::ForOp loop : loops) {
+  for (Operation *stage : stages) {
+    auto loop = dyn_cast<scf::ForOp>(stage);
+    if (!loop) {
+      if (failed(emitOp(stage)))
+        return mlir::failure();
+      continue;
+    }
     auto copy = scf::ForOp::create(b, loc, lookup(loop.getLowerBound()),
                                    lookup(loop.getUpperBound()), step);
     OpBuilder::InsertionGuard guard(b);

@@ -90,8 +90,10 @@ private:
   LogicalResult classify(Block &block);
   LogicalResult emitBlock(Block &block);
   LogicalResult emitOp(Operation *op);
-  LogicalResult emitKeyLoops(ArrayRef<scf::ForOp> loops);
-  LogicalResult emitSimtKeyLoops(ArrayRef<scf::ForOp> loops);
+  /// `stages`: the loops and the ops on rows between them, in their order.
+  LogicalResult emitKeyLoops(ArrayRef<scf::ForOp> loops,
+                             ArrayRef<Operation *> stages);
+  LogicalResult emitSimtKeyLoops(scf::ForOp last, ArrayRef<Operation *> stages);
   bool queriesFit();
   void createThreadIndices();
   Value createRegisters(int64_t count, Type type);

@@ -118,8 +118,9 @@ private:
   void createWorkgroupStrip(Value length);
   Value createQueryBlock();
   std::pair<Value, Value> getSaturation();
-  SmallVector<Value> createBlockStep(OpFoldResult keys, Value constantBias,
+  SmallVector<Value> createBlockStep(OpFoldResult keys, bool hasStrip,
                                      ValueRange state);
+  Value shiftMaximum(Value maximum, Value number, bool isAdded);
   SmallVector<Value> createKeyLoops();
   Value createBlockResult(Value part, ArrayRef<unsigned> order,
                           ValueRange state, bool isLse);

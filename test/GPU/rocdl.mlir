@@ -9,7 +9,7 @@
 // CHECK: gpu.binary @kernels {{.*}}#rocdl.target<O = 3, chip = "gfx90a"
 // CHECK-SAME: v_exp_f32
 // CDNA3: gpu.binary @kernels {{.*}}chip = "gfx942"
-// OBJECT: AMD GPU
+// OBJECT: EM_AMDGPU
 // OBJECT: gfx90a
 // OBJECT: t5_kernel
 func.func @t5(%q: tensor<?x64xf32>, %k: tensor<?x64xf32>, %v: tensor<?x64xf32>, %t: tensor<32x1xf32>, %o: tensor<?x64xf32>) -> tensor<?x64xf32> {

@@ -1,19 +1,29 @@
 // RUN: relattn-opt %s --pass-pipeline='builtin.module(func.func(relattn-tile-attention{workgroups lanes=64 keys=32}))' --split-input-file | FileCheck %s
 
-// Queries, keys and values stay in their type and place; the whole tiles on either
-// side of the band start from one number, those between from the strip.
+// Queries, keys and values stay in their type and place. The whole tiles on either
+// side of the band have one number as bias, if it is finite: it leaves the maximum
+// and comes back; those between start from the strip.
 // CHECK-LABEL: func @t5
 // CHECK: scf.forall (%{{.*}}, %{{.*}}) in (2, %{{.*}}) shared_outs(%{{.*}}) -> (tensor<2x?xf32>)
 // CHECK: scf.forall (%{{.*}}, %{{.*}}, %{{.*}}) in (1, 2, %{{.*}}) shared_outs
 // CHECK: %[[QUERY:.*]] = tensor.insert_slice %{{.*}} : tensor<?x64xbf16> into tensor<64x64xbf16>
-// CHECK: %[[LOW:.*]] = tensor.from_elements %{{.*}} : tensor<f32>
+// CHECK: %[[LOW:.*]] = tensor.extract %{{.*}} : tensor<?xf32>
+// CHECK-DAG: arith.cmpf olt, %[[LOW]],
+// CHECK-DAG: arith.cmpf ogt, %[[LOW]],
+// CHECK: linalg.generic {{.*}} tensor<64xf32>) attrs = {relattn.tile = "row"}
+// CHECK:   arith.subf
 // CHECK: scf.for
-// CHECK:   relattn.online_attention ins(%[[QUERY]], %{{.*}}, %{{.*}} : tensor<64x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>) bias(%[[LOW]] : tensor<f32>)
+// CHECK:   relattn.online_attention ins(%[[QUERY]], %{{.*}}, %{{.*}} : tensor<64x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>) outs(
+// CHECK: linalg.generic {{.*}} tensor<64xf32>) attrs = {relattn.tile = "row"}
+// CHECK:   arith.addf
 // CHECK: scf.for
 // CHECK:   relattn.online_attention {{.*}} strip(
-// CHECK: %[[HIGH:.*]] = tensor.from_elements
+// CHECK: linalg.generic {{.*}} tensor<64xf32>) attrs = {relattn.tile = "row"}
+// CHECK:   arith.subf
 // CHECK: scf.for
-// CHECK:   relattn.online_attention {{.*}} bias(%[[HIGH]]
+// CHECK:   relattn.online_attention {{.*}} tensor<32x64xbf16>) outs(
+// CHECK: linalg.generic {{.*}} tensor<64xf32>) attrs = {relattn.tile = "row"}
+// CHECK:   arith.addf
 // The last keys.
 // CHECK: scf.for
 // CHECK:   relattn.online_attention ins(%[[QUERY]], %{{.*}} : tensor<64x64xbf16>, tensor<?x64xbf16>, tensor<?x64xbf16>) strip(
@@ -43,17 +53,18 @@ func.func @plain(%q: tensor<1x2x128x64xf16>, %k: tensor<1x2x128x64xf16>, %v: ten
 
 // -----
 
-// A band without a bias: tiles below its edge start from 0; a window has its strip
-// everywhere.
+// A band without a bias: tiles below its edge have none of its own; a window has
+// its strip everywhere.
 // CHECK-LABEL: func @causal
-// CHECK: %[[ZERO:.*]] = tensor.from_elements %{{.*}} : tensor<f32>
 // CHECK: scf.for
-// CHECK:   relattn.online_attention {{.*}} bias(%[[ZERO]]
+// CHECK-NOT: strip(
 // CHECK: scf.for
 // CHECK:   relattn.online_attention {{.*}} strip(
 // CHECK-LABEL: func @window
-// CHECK-NOT: tensor.from_elements
+// CHECK-NOT: relattn.tile = "row"
 // CHECK: relattn.online_attention {{.*}} strip(
+// CHECK: relattn.online_attention {{.*}} strip(
+// CHECK-NOT: relattn.online_attention
 func.func @causal(%q: tensor<?x64xf16>, %k: tensor<?x64xf16>, %v: tensor<?x64xf16>, %o: tensor<?x64xf16>) -> tensor<?x64xf16> {
   %0 = relattn.attention causal maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<?x64xf16>, tensor<?x64xf16>, tensor<?x64xf16>) outs(%o : tensor<?x64xf16>)
   return %0 : tensor<?x64xf16>

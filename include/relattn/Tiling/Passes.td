@@ -51,8 +51,8 @@ def TileAttention : Pass<"relattn-tile-attention",
     With `workgroups`, for a GPU, queries, keys and values stay in their type and
     place, scores are not transposed, and the keys are met in up to four loops:
     whole tiles whose offsets are all in the first interval of the bucketing,
-    from one number; whole tiles from the strip; those in the last interval;
-    and the last keys. `keys` is halved (to no
+    without a bias, the maximum being relative to it; whole tiles from the strip;
+    those in the last interval; and the last keys. `keys` is halved (to no
     less than 16) for d or e above 64. Without matrix units, and for what they do
     not take (f32, f64, d or e that are no multiples of 16 up to 128), blocks have
     32 or 64 queries and 8 to 32 keys.

@@ -147,6 +147,10 @@ class Generator:
         case.bias = normal(rows) if self.chance(0.1) else normal(rows, h)
         if case.bias.ndim == 1:
             case.tags.append("table shared by heads")
+        if self.for_gpu and self.chance(0.2):
+            # The outer buckets are what whole loops have in common.
+            case.bias[self.pick(0, -1, rows // 2 - 1)] = -np.inf
+            case.tags.append("a bucket hidden")
         return f"bias {kind}"
 
     def draw_mask(self, sizes, case):

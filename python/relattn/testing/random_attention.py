@@ -111,7 +111,7 @@ def main():
     expected = [tag for tag in EXPECTED_TAGS if not (is_for_gpu(pipeline) and tag in NOT_ON_GPU)]
     expected += tile_classes.expected(args.pipeline)
     if is_for_gpu(pipeline):
-        expected += ["schedule mma", "schedule simt"]
+        expected += ["schedule mma", "schedule simt", "a bucket hidden"]
     print("drawn:")
     for tag in expected:
         print(f"  {tags[tag]:6d} {tag}")
