@@ -4,16 +4,19 @@
 may write them, against their formulas in float64.
 
 Any order of dimensions, static and dynamic sizes; steps with panels and rows,
-strips in both directions, bias, masks, with and without a bound of the keys;
+strips in both directions, bias, masks, a scale, factors and addends of 16 bits, with
+and without a bound of the keys;
 merges of no part to several; states that have seen nothing.
 """
 
 import argparse
 import sys
 
+import ml_dtypes
 import numpy as np
 
 from relattn.jit import Module
+from relattn.testing.case import MLIR_TYPES
 
 DTYPES = {"f32": np.float32, "f64": np.float64}
 
@@ -29,8 +32,8 @@ class Program:
         self.kind = str(rng.choice(list(DTYPES)))
         self.dtype = DTYPES[self.kind]
 
-    def draw(self, dims, scale):
-        return np.asarray(self.rng.standard_normal([self.sizes[d] for d in dims]) * scale, self.dtype)
+    def draw(self, dims, scale, dtype=None):
+        return np.asarray(self.rng.standard_normal([self.sizes[d] for d in dims]) * scale, dtype or self.dtype)
 
     def permuted(self, array, dims):
         """The array over `dims` in another order, and that order."""
@@ -38,8 +41,7 @@ class Program:
         return np.array(array.transpose(order), order="C"), [dims[i] for i in order]
 
     def shape(self, array, dims):
-        kind = "i1" if array.dtype == bool else self.kind
-        return "x".join([*("?" if d in self.dynamic else str(s) for d, s in zip(dims, array.shape)), kind])
+        return "x".join([*("?" if d in self.dynamic else str(s) for d, s in zip(dims, array.shape)), MLIR_TYPES[array.dtype]])
 
     def map(self, dims):
         names = list(self.sizes)
@@ -134,12 +136,15 @@ class Step(Program):
         n = self.sizes["n"]
         self.dynamic = {"n", "x"} if n == 0 or chance(0.6) else {"x"}
         wide = lambda x: x.astype(np.float64)
-        query, key = self.draw("md", 1.5), self.draw("nd", 1)
-        value, out = self.draw("ne", 1), self.draw("me", 1)
+        narrow = [np.float16, ml_dtypes.bfloat16] if self.kind == "f32" else [self.dtype]
+        factor = narrow[rng.integers(len(narrow))] if chance(0.3) else self.dtype
+        query, key = self.draw("md", 1.5, factor), self.draw("nd", 1, factor)
+        value, out = self.draw("ne", 1, factor), self.draw("me", 1)
         maximum, total = self.draw("m", 5), np.abs(self.draw("m", 3)) + 1
         self.empty_rows(out, maximum, total)
-        scores = wide(query) @ wide(key).T
-        self.maps, self.parts, attributes = [], "", []
+        scale = float(rng.choice([1.0, 1.0, 0.25, -0.75, 0.0]))
+        scores = scale * (wide(query) @ wide(key).T)
+        self.maps, self.parts, attributes = [], "", [] if scale == 1 else [f"scale = {scale}"]
         self.reads = []
         for array, dims in ((query, "md"), (key, "nd"), (value, "ne")):
             self.reads.append(self.permuted(array, list(dims)))
@@ -160,11 +165,12 @@ class Step(Program):
         for what in ("bias", "mask"):
             if chance(0.6):
                 continue
-            dims = [d for d in "mn" if chance(0.7)] or ["n"]
-            array = self.draw(dims, 1)
+            # A bias of no dimension is one number.
+            dims = [d for d in "mn" if chance(0.7)] or (["n"] if what == "mask" else [])
+            array = self.draw(dims, 1, narrow[rng.integers(len(narrow))] if chance(0.3) else None)
             if what == "mask":
                 seen = rng.random(array.shape) < 0.7
-                array = seen if chance(0.5) else np.asarray(np.where(seen, array, -np.inf), self.dtype)
+                array = seen if chance(0.5) else np.asarray(np.where(seen, array.astype(np.float64), -np.inf), array.dtype)
             number = np.where(array, 0.0, -np.inf) if array.dtype == bool else wide(array)
             scores = scores + number.reshape([self.sizes[d] if d in dims else 1 for d in "mn"])
             array, dims = self.permuted(array, dims)
