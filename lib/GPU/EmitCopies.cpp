@@ -19,18 +19,12 @@ using namespace mlir::relattn;
 /// Elements of one cp.async of 16 bytes.
 static constexpr int64_t kChunk = 8;
 
-/// Elements of d in one step of the simt schedule's products.
-static constexpr int64_t kStep = 4;
-
 /// Whether every row of `memory` is contiguous and starts on 16 bytes, if the
 /// kernel's buffer does: its rows are the innermost dimension, whole, of a
 /// row-major buffer.
 bool TileEmitter::isAsync(Value memory, bool isTransposed) {
   auto type = cast<MemRefType>(memory.getType());
-  Value root = memory;
-  while (auto view = root.getDefiningOp<ViewLikeOpInterface>())
-    root = view.getViewSource();
-  auto rootType = cast<MemRefType>(root.getType());
+  auto rootType = cast<MemRefType>(getRoot(memory).getType());
   int64_t columns = type.getShape().back();
   return schedule.isMma() && !isTransposed &&
          type.getElementTypeBitWidth() == 16 &&
@@ -92,7 +86,7 @@ void TileEmitter::emitCopy(Value memory, bool isTransposed, Value rowsThere,
   // Neighbouring threads take what is neighbouring in memory. Columns are
   // filled up to the steps of the products.
   int64_t there = columns;
-  columns = llvm::alignTo(columns, kStep);
+  columns = llvm::alignTo(columns, Schedule::kSimtStep);
   auto loop =
       scf::ForOp::create(b, loc, thread, index(rows * columns), index(threads));
   OpBuilder::InsertionGuard guard(b);
@@ -215,15 +209,10 @@ void TileEmitter::emitStagedCopies(scf::ForOp last, Value key, Value buffer) {
   for (const Staged &factor : staged) {
     Value memory = cloneInto(factor.operand, mapping, last);
     Value rowsThere;
-    if (auto part = factor.operand.getDefiningOp<memref::SubViewOp>()) {
-      llvm::SmallBitVector dropped = part.getDroppedDims();
-      SmallVector<OpFoldResult> sizes;
-      for (auto [dim, size] : llvm::enumerate(part.getMixedSizes()))
-        if (!dropped.test(dim))
-          sizes.push_back(size);
-      if (auto size = dyn_cast<Value>(sizes[factor.isTransposed ? 1 : 0]))
-        rowsThere = cloneInto(size, mapping, last);
-    }
+    OpFoldResult size =
+        getView(factor.operand).sizes[factor.isTransposed ? 1 : 0];
+    if (auto value = dyn_cast<Value>(size))
+      rowsThere = cloneInto(value, mapping, last);
     emitCopy(memory, factor.isTransposed, rowsThere, factor.storage, buffer,
              factor.rows, factor.columns, nullptr);
   }

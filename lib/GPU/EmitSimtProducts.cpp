@@ -18,9 +18,6 @@
 using namespace mlir;
 using namespace mlir::relattn;
 
-/// Elements along d of one step: shared memory is read as vectors.
-static constexpr int64_t kStep = 4;
-
 /// accumulator[reg] += a * factor.
 void TileEmitter::multiplyAdd(Value storage, int64_t reg, Value a,
                               Value factor) {
@@ -33,8 +30,9 @@ LogicalResult TileEmitter::emitSimtScores(linalg::GenericOp op) {
        scores = getView(op.getDpsInits()[0]);
   const Staged &keys = staged[0];
   Type type = cast<MemRefType>(scores.tile->storage.getType()).getElementType();
-  int64_t depth = llvm::alignTo(keys.columns, kStep);
-  auto loop = scf::ForOp::create(b, loc, index(0), index(depth), index(kStep));
+  int64_t depth = llvm::alignTo(keys.columns, Schedule::kSimtStep);
+  auto loop = scf::ForOp::create(b, loc, index(0), index(depth),
+                                 index(Schedule::kSimtStep));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   auto load = [&](Value storage, ValueRange place) {
@@ -42,7 +40,7 @@ LogicalResult TileEmitter::emitSimtScores(linalg::GenericOp op) {
     return convertFloat(b, loc, element, type);
   };
   SmallVector<Value> columns;
-  for (int64_t step = 0; step < kStep; ++step)
+  for (int64_t step = 0; step < Schedule::kSimtStep; ++step)
     columns.push_back(add(loop.getInductionVar(), step));
   for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile) {
     Value row = add(registerRow[0], rowTile * accumulators.getNumRows());

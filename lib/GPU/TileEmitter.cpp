@@ -7,19 +7,18 @@
 // - Tiles are addressed by constants alone, so that LLVM turns the private
 //   memory that holds them into registers.
 // - Tiles of keys and values are copied while the tile before is multiplied.
-// The
-//   loops over keys are one chain for that: what comes next is copied whichever
-//   loop it belongs to, by the code of the last loop, the only one whose tile
-//   may end early.
+//   The loops over keys are one chain for that: what comes next is copied
+//   whichever loop it belongs to, by the code of the last loop, the only one
+//   whose tile may end early.
 // - One barrier for each tile of keys: behind it the buffer of the tile before
-// is
-//   free.
+//   is free.
 //
 //===----------------------------------------------------------------------===//
 
 #include "TileEmitter.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/Utils/MemRefUtils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -74,13 +73,7 @@ bool TileEmitter::hasProduct(Operation *op) {
 
 /// The buffer that a part belongs to.
 Value TileEmitter::getRoot(Value buffer) {
-  while (Operation *op = buffer.getDefiningOp()) {
-    if (auto view = dyn_cast<ViewLikeOpInterface>(op))
-      buffer = view.getViewSource();
-    else
-      break;
-  }
-  return buffer;
+  return memref::skipViewLikeOps(cast<MemrefValue>(buffer));
 }
 
 TileEmitter::View TileEmitter::getView(Value buffer) {
@@ -298,7 +291,7 @@ LogicalResult TileEmitter::emitBlock(Block &block) {
       stages.push_back(&op);
       if (&op != loops.back().getOperation())
         continue;
-      if (failed(emitKeyLoops(loops, stages)))
+      if (failed(emitKeyLoops(stages)))
         return mlir::failure();
       continue;
     }
@@ -352,11 +345,10 @@ LogicalResult TileEmitter::emitOp(Operation *op) {
   return success();
 }
 
-/// The loops without copies under way: threads wait until all have read the
-/// tile before, copy the next one, and wait for each other.
-LogicalResult TileEmitter::emitSimtKeyLoops(scf::ForOp last,
-                                            ArrayRef<Operation *> stages) {
-  currentBuffer = index(0);
+/// Each loop over keys again, its tile by `emitTile`; what is between as it is.
+LogicalResult TileEmitter::emitStages(
+    ArrayRef<Operation *> stages,
+    function_ref<LogicalResult(scf::ForOp, Value)> emitTile) {
   for (Operation *stage : stages) {
     auto loop = dyn_cast<scf::ForOp>(stage);
     if (!loop) {
@@ -370,14 +362,26 @@ LogicalResult TileEmitter::emitSimtKeyLoops(scf::ForOp last,
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(copy.getBody()->getTerminator());
     values.map(loop.getInductionVar(), copy.getInductionVar());
+    if (failed(emitTile(loop, copy.getInductionVar())))
+      return mlir::failure();
+  }
+  return success();
+}
+
+/// The loops without copies under way: threads wait until all have read the
+/// tile before, copy the next one, and wait for each other.
+LogicalResult TileEmitter::emitSimtKeyLoops(ArrayRef<Operation *> stages) {
+  auto last = cast<scf::ForOp>(stages.back());
+  currentBuffer = index(0);
+  return emitStages(stages, [&](scf::ForOp loop, Value key) -> LogicalResult {
     gpu::BarrierOp::create(b, loc);
-    emitStagedCopies(last, copy.getInductionVar(), currentBuffer);
+    emitStagedCopies(last, key, currentBuffer);
     gpu::BarrierOp::create(b, loc);
     for (Operation &op : loop.getBody()->without_terminator())
       if (failed(emitOp(&op)))
         return mlir::failure();
-  }
-  return success();
+    return success();
+  });
 }
 
 /// Whether a lane's part of the queries fits into registers beside that of the
@@ -390,33 +394,36 @@ bool TileEmitter::queriesFit() {
   return schedule.rowTiles * perRow <= kBudget;
 }
 
-LogicalResult TileEmitter::emitKeyLoops(ArrayRef<scf::ForOp> loops,
-                                        ArrayRef<Operation *> stages) {
-  scf::ForOp last = loops.back();
-  for (scf::ForOp loop : loops)
-    if (loop.getNumResults() > 0)
-      return fail(loop, "a state that changes its buffer");
-  if (failed(createStaged(last)))
+LogicalResult TileEmitter::emitKeyLoops(ArrayRef<Operation *> stages) {
+  for (Operation *stage : stages)
+    if (isa<scf::ForOp>(stage) && stage->getNumResults() > 0)
+      return fail(stage, "a state that changes its buffer");
+  if (failed(createStaged(cast<scf::ForOp>(stages.back()))))
     return mlir::failure();
-  Value begin = lookup(scf::ForOp(loops.front()).getLowerBound());
-  Value end = lookup(last.getUpperBound());
-  Value step = lookup(last.getStep());
-  if (!schedule.isMma())
-    return emitSimtKeyLoops(last, stages);
+  return schedule.isMma() ? emitMmaKeyLoops(stages) : emitSimtKeyLoops(stages);
+}
+
+LogicalResult TileEmitter::emitMmaKeyLoops(ArrayRef<Operation *> stages) {
+  auto first = cast<scf::ForOp>(stages.front()),
+       last = cast<scf::ForOp>(stages.back());
+  Value begin = lookup(first.getLowerBound()),
+        end = lookup(last.getUpperBound()), step = lookup(last.getStep());
   // The queries are one group, the first keys another: the products wait for
   // the first alone before they load the queries.
   NVVM::CpAsyncCommitGroupOp::create(b, loc);
-  Value isAny =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, begin, end);
-  auto copyIf = [&](Value condition, Value key, Value buffer) {
-    auto branch =
-        scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(branch.thenYield());
-    emitStagedCopies(last, key, buffer);
+  // The tile from `key` on, if there is one.
+  auto copyTile = [&](Value key, Value buffer) {
+    Value isThere =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, key, end);
+    auto branch = scf::IfOp::create(b, loc, isThere, /*withElseRegion=*/false);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(branch.thenYield());
+      emitStagedCopies(last, key, buffer);
+    }
+    NVVM::CpAsyncCommitGroupOp::create(b, loc);
   };
-  copyIf(isAny, begin, index(0));
-  NVVM::CpAsyncCommitGroupOp::create(b, loc);
+  copyTile(begin, index(0));
   NVVM::CpAsyncWaitGroupOp::create(b, loc, 1);
   gpu::BarrierOp::create(b, loc);
   sharesQueries = !queriesFit();
@@ -426,38 +433,21 @@ LogicalResult TileEmitter::emitKeyLoops(ArrayRef<scf::ForOp> loops,
         queryFragments = loadQueries(op, 0, staged[0].columns);
     });
 
-  for (Operation *stage : stages) {
-    auto loop = dyn_cast<scf::ForOp>(stage);
-    if (!loop) {
-      if (failed(emitOp(stage)))
-        return mlir::failure();
-      continue;
-    }
-    auto copy = scf::ForOp::create(b, loc, lookup(loop.getLowerBound()),
-                                   lookup(loop.getUpperBound()), step);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(copy.getBody()->getTerminator());
-    Value key = copy.getInductionVar();
-    values.map(loop.getInductionVar(), key);
-    auto next = [&]() {
-      NVVM::CpAsyncWaitGroupOp::create(b, loc, 0);
-      gpu::BarrierOp::create(b, loc);
-      Value tile =
-          compute<arith::DivUIOp>(compute<arith::SubIOp>(key, begin), step);
-      currentBuffer = compute<arith::RemUIOp>(tile, index(2));
-      Value nextKey = add(key, step);
-      Value isMore = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                           nextKey, end);
-      copyIf(isMore, nextKey, compute<arith::SubIOp>(index(1), currentBuffer));
-      NVVM::CpAsyncCommitGroupOp::create(b, loc);
-    };
+  return emitStages(stages, [&](scf::ForOp loop, Value key) -> LogicalResult {
     // What the scores start from is read while the copies are under way.
     for (Operation &op : loop.getBody()->without_terminator()) {
-      if (getTileKind(&op) == TileKind::Scores)
-        next();
+      if (getTileKind(&op) == TileKind::Scores) {
+        NVVM::CpAsyncWaitGroupOp::create(b, loc, 0);
+        gpu::BarrierOp::create(b, loc);
+        Value tile =
+            compute<arith::DivUIOp>(compute<arith::SubIOp>(key, begin), step);
+        currentBuffer = compute<arith::RemUIOp>(tile, index(2));
+        copyTile(add(key, step),
+                 compute<arith::SubIOp>(index(1), currentBuffer));
+      }
       if (failed(emitOp(&op)))
         return mlir::failure();
     }
-  }
-  return success();
+    return success();
+  });
 }

@@ -4,11 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Level 3 on buffers to the code of one thread of a workgroup. A tile of scores
-// or of the output lies in the registers of its warps, in the layout of the
-// matrix unit's accumulators; queries, keys and values go through shared
-// memory. The steps: control and what a tile becomes (TileEmitter.cpp), ops on
-// elements and rows (EmitElements.cpp), copies to shared memory
-// (EmitCopies.cpp), products (EmitProducts.cpp).
+// or of the output lies in registers, in the layout of the matrix unit's
+// accumulators or, without one, a row for each thread; queries, keys and values
+// go through shared memory. The steps: control and what a tile becomes
+// (TileEmitter.cpp), ops on elements and rows (EmitElements.cpp), copies to
+// shared memory (EmitCopies.cpp), products (EmitProducts.cpp,
+// EmitSimtProducts.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,6 +40,9 @@ struct Schedule {
   GPUTarget target = GPUTarget::NVVM;
   /// Shared memory that a workgroup may have; 0: no limit.
   int64_t maxSharedBytes = 0;
+  /// Elements of d in one step of the simt schedule's products: shared memory
+  /// is read as vectors.
+  static constexpr int64_t kSimtStep = 4;
   /// Of d, e and a tile's keys, what the registers of the mma schedule hold.
   static constexpr int64_t kMaxMmaColumns = 128;
 
@@ -91,9 +95,12 @@ private:
   LogicalResult emitBlock(Block &block);
   LogicalResult emitOp(Operation *op);
   /// `stages`: the loops and the ops on rows between them, in their order.
-  LogicalResult emitKeyLoops(ArrayRef<scf::ForOp> loops,
-                             ArrayRef<Operation *> stages);
-  LogicalResult emitSimtKeyLoops(scf::ForOp last, ArrayRef<Operation *> stages);
+  LogicalResult emitKeyLoops(ArrayRef<Operation *> stages);
+  LogicalResult emitMmaKeyLoops(ArrayRef<Operation *> stages);
+  LogicalResult emitSimtKeyLoops(ArrayRef<Operation *> stages);
+  LogicalResult
+  emitStages(ArrayRef<Operation *> stages,
+             function_ref<LogicalResult(scf::ForOp loop, Value key)> emitTile);
   bool queriesFit();
   void createThreadIndices();
   Value createRegisters(int64_t count, Type type);
@@ -102,7 +109,7 @@ private:
     return schedule.warps * schedule.rowTiles * accumulators.getNumRows();
   }
   View getView(Value buffer);
-  Value getRoot(Value buffer);
+  static Value getRoot(Value buffer);
   static bool hasProduct(Operation *op);
   Value index(int64_t value) {
     return arith::ConstantIndexOp::create(b, loc, value);
