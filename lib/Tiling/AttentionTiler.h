@@ -124,7 +124,6 @@ private:
   SmallVector<Value> createKeyLoops();
   Value createBlockResult(Value part, ArrayRef<unsigned> order,
                           ValueRange state, bool isLse);
-  SmallVector<Value> tileWorkgroups(SmallVectorImpl<scf::ForallOp> &loops);
   // Inside of the loop over workers.
   Value forEachPanel(Value init,
                      function_ref<Value(Value, Value, Value, Value)> body);

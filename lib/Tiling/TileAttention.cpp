@@ -124,7 +124,9 @@ void AttentionTiler::store(scf::ForallOp worker, ValueRange state) {
       kept[Dim::E] = {zero, b.getIndexAttr(width)};
     SmallVector<unsigned> order;
     Value part = extract(out, map, kept, order);
-    part = isLse ? createLse(part, state) : createOutput(part, state);
+    part = sizes.areWorkgroups ? createBlockResult(part, order, state, isLse)
+           : isLse             ? createLse(part, state)
+                               : createOutput(part, state);
     insert(part, out, map, kept, worker);
   };
   storeOne(worker.getRegionIterArgs()[0], op.getOutputMap(), /*isLse=*/false);
@@ -144,8 +146,6 @@ SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
   copyKeysAndValues();
   for (unsigned dimension : batch)
     counts.push_back(op.getMixedSize(b, dimension));
-  if (sizes.areWorkgroups)
-    return tileWorkgroups(loops);
   if (Value numParts = getNumParts())
     return tileParts(numParts, loops);
 
@@ -162,8 +162,13 @@ SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
   firstQuery = mul(sub(sub(numBlocks, one), ivs.back()), blockSize);
   blockQueries = min(sub(numQueries, firstQuery), blockSize);
   numPanels = ceilDiv(blockQueries, lanes);
-  auto [begin, end] = getVisibleKeys();
-  store(forall, createKeyLoop(begin, end));
+  if (sizes.areWorkgroups) {
+    queryPanels = createQueryBlock();
+    store(forall, createKeyLoops());
+  } else {
+    auto [begin, end] = getVisibleKeys();
+    store(forall, createKeyLoop(begin, end));
+  }
   loops.push_back(forall);
   return forall.getResults();
 }
