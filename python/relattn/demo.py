@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from relattn import oracle
-from relattn.jit import Module, _tool
+from relattn.jit import Module, find_tool
 from relattn.schemes import T5
 
 EXAMPLES = Path(__file__).parents[2] / "test/Examples"
@@ -92,7 +92,7 @@ def run(name, is_decoder, use_torch, repeat):
     print("  before:")
     print(excerpt(text, "%out = relattn.attention", 6))
     lowered = subprocess.run(
-        [_tool("relattn-opt"), str(path), "--convert-relattn-to-linalg", "--canonicalize"],
+        [find_tool("relattn-opt"), str(path), "--convert-relattn-to-linalg", "--canonicalize"],
         check=True, capture_output=True, text=True,
     ).stdout
     print("  after --convert-relattn-to-linalg (the pass that adds the strip):")
@@ -165,7 +165,7 @@ def run_exported(use_torch, repeat):
     """The layer before and after relattn-raise."""
     what, text, function, inputs, expected = exported_layer(use_torch)
     print(f"\n{what}: {len(text.splitlines())} lines of linalg")
-    process = subprocess.run([_tool("relattn-opt"), "--relattn-raise", "--remarks-filter=relattn"],
+    process = subprocess.run([find_tool("relattn-opt"), "--relattn-raise", "--remarks-filter=relattn"],
                              input=text, text=True, capture_output=True, check=True)
     print("  found and refused by --relattn-raise:")
     for verdict, rewrite, rest in re.findall(r"\[(Passed|Missed)\] (\w+) \| Category:relattn \| (.*)", process.stderr):

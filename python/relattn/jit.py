@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 
-def _tool(name):
+def find_tool(name):
+    """The path of one of the project's tools."""
     candidates = []
     if os.environ.get("RELATTN_BIN"):
         candidates.append(Path(os.environ["RELATTN_BIN"]) / name)
@@ -56,7 +57,8 @@ class CompileError(RuntimeError):
     """A tool failed; the message holds its diagnostics."""
 
 
-def _run(command, text, what):
+def run_tool(command, text, what):
+    """What a command prints for `text` (both bytes); CompileError, about `what`, if it fails."""
     process = subprocess.run(command, input=text, capture_output=True)
     if process.returncode:
         raise CompileError(
@@ -77,8 +79,8 @@ def build_library(text, library, pipeline=("--relattn-to-cpu",), optimize="-O1",
     with tempfile.TemporaryDirectory(prefix="relattn-") as directory:
         module = f"{directory}/module.o"
         cpus = [f"-mcpu={cpu}"] if cpu else []
-        _run([_tool("relattn-compile"), *pipeline, optimize, *cpus, "-o", module], text.encode(), "relattn-compile")
-        _run(
+        run_tool([find_tool("relattn-compile"), *pipeline, optimize, *cpus, "-o", module], text.encode(), "relattn-compile")
+        run_tool(
             [f"{bindir}/clang", module, "-o", str(library), "-shared", "-lm", f"-L{libdir}",
              f"-Wl,-rpath,{libdir}", "-Wl,--as-needed", "-lomp",
              *libraries, *(f"-Wl,-rpath,{Path(library).parent}" for library in libraries)],

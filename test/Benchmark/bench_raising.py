@@ -14,7 +14,7 @@ import sys
 import time
 
 from relattn.importer import import_torch
-from relattn.jit import _tool
+from relattn.jit import find_tool
 from relattn.testing.random_frontend import attributes
 
 
@@ -51,7 +51,7 @@ def main():
             best, output = float("inf"), ""
             for _ in range(3):
                 start = time.perf_counter()
-                output = subprocess.run([_tool("relattn-opt"), "--mlir-disable-threading", *flags], input=text,
+                output = subprocess.run([find_tool("relattn-opt"), "--mlir-disable-threading", *flags], input=text,
                                         text=True, capture_output=True, check=True).stdout
                 best = min(best, time.perf_counter() - start)
             return best, output

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from relattn.jit import Module, _tool
+from relattn.jit import Module, find_tool
 
 #: (name, batch, M, N, K, bias, scale)
 CASES = [
@@ -102,7 +102,7 @@ def program(batch, m, n, k, bias, scale):
 def compile_pair(text, tiled, m, directory):
     modules = []
     for rewrites in ([], REWRITES):
-        source = subprocess.run([_tool("relattn-opt"), *rewrites], input=text, text=True, capture_output=True,
+        source = subprocess.run([find_tool("relattn-opt"), *rewrites], input=text, text=True, capture_output=True,
                                 check=True).stdout
         pipeline = LOWER
         if tiled:
@@ -150,7 +150,7 @@ def growth(file):
     print(f"\n{'functions':>10} {'rewrites, ms':>13} {'per function, us':>17}", file=file)
     for count in (100, 400, 1600, 6400):
         module = "".join(text.replace("@f(", f"@f{i}(") for i in range(count))
-        report = subprocess.run([_tool("relattn-opt"), *REWRITES, "-o", "/dev/null", "--mlir-timing",
+        report = subprocess.run([find_tool("relattn-opt"), *REWRITES, "-o", "/dev/null", "--mlir-timing",
                                  "--mlir-timing-display=list", "--mlir-disable-threading"], input=module,
                                 text=True, capture_output=True, check=True).stderr
         seconds = sum(float(line.split()[0]) for line in report.splitlines()

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-from relattn.jit import _run, _tool
+from relattn.jit import find_tool, run_tool
 
 DEPTHS = (32, 64, 96, 128)
 
@@ -32,7 +32,7 @@ def attention(depth, bias):
 
 def kernels(text, chip, options=""):
     """The PTX of each kernel."""
-    ir = _run([_tool("relattn-opt"), f"--relattn-to-gpu=chip={chip} format=isa {options}"], text.encode(), "relattn-opt").decode()
+    ir = run_tool([find_tool("relattn-opt"), f"--relattn-to-gpu=chip={chip} format=isa {options}"], text.encode(), "relattn-opt").decode()
     unescape = lambda found: chr(int(found[1], 16))
     return [re.sub(r"\\([0-9A-F]{2})", unescape, t).rstrip("\0") for t in re.findall(r'assembly = "(.*?[^\\])"', ir, re.S)]
 

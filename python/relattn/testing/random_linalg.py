@@ -21,7 +21,7 @@ from collections import Counter
 
 import numpy as np
 
-from relattn.jit import Module, _tool
+from relattn.jit import Module, find_tool
 from relattn.testing.linalg_program import Dim, Program, Value, spread
 
 #: Forms that a rewrite must leave alone.
@@ -459,7 +459,7 @@ class Composer:
 
 
 def opt(text, flags):
-    process = subprocess.run([_tool("relattn-opt"), *flags], input=text, text=True, capture_output=True)
+    process = subprocess.run([find_tool("relattn-opt"), *flags], input=text, text=True, capture_output=True)
     if process.returncode:
         raise RuntimeError(process.stderr)
     return process
