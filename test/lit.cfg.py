@@ -98,6 +98,18 @@ if config.torch_tests:
         config.available_features.add("torch-mlir")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
+# OpenCL on the CPU (PoCL), and under a simulator that sees races; Vulkan on Mesa's
+# software device; the validator of SPIR-V.
+if os.path.exists(os.path.join(libraries, "librelattn_opencl_runtime.so")):
+    config.available_features.add("opencl")
+    if shutil.which("oclgrind"):
+        config.available_features.add("oclgrind")
+if os.path.exists(os.path.join(libraries, "librelattn_vulkan_runtime.so")):
+    config.available_features.add("vulkan")
+if shutil.which("spirv-val"):
+    config.available_features.add("spirv-val")
+for name in ("POCL_CACHE_DIR", "MESA_SHADER_CACHE_DIR"):
+    llvm_config.with_environment(name, os.path.join(config.relattn_build, "test", "kernels"))
 if config.sanitizer:
     # Sanitised plugins and libraries need a sanitised host.
     config.available_features.add("sanitizer")

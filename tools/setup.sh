@@ -13,6 +13,8 @@ RELATTN_PYTHON=$RELATTN_ROOT/build/venv/bin/python
 
 RELATTN_PACKAGES="clang-22 clang-format-22 lld-22 llvm-22-dev llvm-22-tools
   libmlir-22-dev mlir-22-tools libomp-22-dev libgtest-dev g++
+  ocl-icd-opencl-dev pocl-opencl-icd llvm-spirv-15 oclgrind spirv-tools
+  libvulkan-dev mesa-vulkan-drivers
   cmake ninja-build ccache git python3 python3-venv zlib1g-dev libzstd-dev"
 
 say() { printf '== %s\n' "$*"; }

@@ -32,8 +32,15 @@ struct CheckGPUTarget
       getOperation().emitError(llvm::toString(known.takeError()));
       return signalPassFailure();
     }
+    if (target == GPUTarget::SPIRV && hasBitcode) {
+      getOperation().emitError(
+          "target=spirv has no LLVM bitcode: format=isa and "
+          "format=binary give a SPIR-V module");
+      return signalPassFailure();
+    }
     StringRef assembler = target == GPUTarget::NVVM ? "ptxas" : "ld.lld";
-    if (needsAssembler && !llvm::sys::findProgramByName(assembler)) {
+    if (needsAssembler && target != GPUTarget::SPIRV &&
+        !llvm::sys::findProgramByName(assembler)) {
       getOperation().emitError("format=binary needs ")
           << assembler << ", which is not on PATH; format=isa does not";
       return signalPassFailure();

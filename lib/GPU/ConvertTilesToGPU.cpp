@@ -53,7 +53,7 @@ struct ConvertTilesToGPU
     if (fits || rows == 0)
       return schedule;
     schedule.kind = Schedule::Simt;
-    schedule.warps = std::max<int64_t>(rows / Fragment::kNumLanes, 1);
+    schedule.rows = rows;
     schedule.rowTiles = 1;
     return schedule;
   }
@@ -82,7 +82,9 @@ struct ConvertTilesToGPU
       loop.erase();
     }
     RewritePatternSet patterns(&getContext());
-    populateExpandExpPatterns(patterns, /*hasFMA=*/true);
+    bool isSPIRV = target == GPUTarget::SPIRV;
+    populateExpandExpPatterns(patterns, /*hasFMA=*/!isSPIRV,
+                              /*selectsLast=*/isSPIRV);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -36,8 +36,15 @@ static Value callIntrinsic(OpBuilder &b, Location loc, StringRef name,
       .getResult(0);
 }
 
-/// 2^x within two roundings, 0 for -inf and below 2^-126.
+/// 2^x within two roundings, 0 for -inf and below 2^-126. SPIR-V promises less
+/// of its own (3 + 2 |x| units in the last place).
 Value TileEmitter::emitExp2(Value x) {
+  if (schedule.target == GPUTarget::SPIRV)
+    return createExpOfNonpositive(
+        b, loc,
+        arith::MulFOp::create(
+            b, loc, x,
+            createFloatConstant(b, loc, x.getType(), llvm::numbers::ln2)));
   return callIntrinsic(b, loc,
                        schedule.target == GPUTarget::NVVM
                            ? "llvm.nvvm.ex2.approx.ftz.f32"
@@ -45,24 +52,28 @@ Value TileEmitter::emitExp2(Value x) {
                        x);
 }
 
+/// The natural logarithm on f32 as the target has it.
+Value TileEmitter::emitNarrowLog(Value x) {
+  if (schedule.target == GPUTarget::SPIRV)
+    return math::LogOp::create(b, loc, x);
+  StringRef name = schedule.target == GPUTarget::NVVM ? "llvm.nvvm.lg2.approx.f"
+                                                      : "llvm.amdgcn.log.f32";
+  return arith::MulFOp::create(
+      b, loc, callIntrinsic(b, loc, name, x),
+      createFloatConstant(b, loc, x.getType(), llvm::numbers::ln2));
+}
+
 /// The natural logarithm of a sum of weights: at least 1, or 0 or NaN. On f32
-/// that of base 2 times ln 2, within 2^-22 of it. On f64 that is where Newton's
-/// steps y + x e^-y - 1 start from: the second one leaves an error of the
-/// exponential.
+/// that of base 2 times ln 2, within 2^-22 of it. On f64, and of what SPIR-V
+/// drivers compute, that is where Newton's steps y + x e^-y - 1 start from: the
+/// second one leaves an error of the exponential.
 Value TileEmitter::emitLog(Value x) {
   auto constant = [&](Type type, double value) {
     return createFloatConstant(b, loc, type, value);
   };
   Type f32 = b.getF32Type(), type = x.getType();
-  Value narrow = convertFloat(b, loc, x, f32);
-  Value log2 = callIntrinsic(b, loc,
-                             schedule.target == GPUTarget::NVVM
-                                 ? "llvm.nvvm.lg2.approx.f"
-                                 : "llvm.amdgcn.log.f32",
-                             narrow);
-  Value log =
-      arith::MulFOp::create(b, loc, log2, constant(f32, llvm::numbers::ln2));
-  if (type == f32)
+  Value log = emitNarrowLog(convertFloat(b, loc, x, f32));
+  if (type == f32 && schedule.target != GPUTarget::SPIRV)
     return log;
   log = convertFloat(b, loc, log, type);
   Value isNone = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x,

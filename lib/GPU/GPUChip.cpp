@@ -23,9 +23,21 @@ static llvm::Expected<GPUChip> getAMD(llvm::StringRef name) {
   return chip;
 }
 
+static llvm::Expected<GPUChip> getSPIRV(llvm::StringRef name) {
+  if (name != "opencl" && name != "vulkan")
+    return llvm::createStringError(
+        "unknown chip '%s' of target=spirv: expected "
+        "opencl or vulkan",
+        name.str().c_str());
+  return GPUChip{GPUTarget::SPIRV, name.str(), /*hasMatrixUnits=*/false,
+                 /*sharedBytes=*/32 * 1024, /*features=*/""};
+}
+
 llvm::Expected<GPUChip> GPUChip::get(GPUTarget target, llvm::StringRef name) {
   if (target == GPUTarget::ROCDL)
     return getAMD(name.empty() ? "gfx90a" : name);
+  if (target == GPUTarget::SPIRV)
+    return getSPIRV(name.empty() ? "opencl" : name);
   GPUChip chip;
   if (name.empty())
     return chip;

@@ -118,13 +118,16 @@ Value TileEmitter::createShared(ArrayRef<int64_t> shape, Type type) {
   int64_t bytes = type.getIntOrFloatBitWidth() / 8, chunk = 16 / bytes;
   SmallVector<int64_t> padded(shape);
   padded.back() = llvm::alignTo(padded.back(), chunk) + chunk;
-  auto memory = memref::ViewOp::create(
-      b, loc, MemRefType::get(padded, type, MemRefLayoutAttrInterface(), space),
-      sharedMemory, index(sharedBytes), ValueRange());
   for (int64_t size : padded)
     bytes *= size;
+  int64_t offset = sharedBytes;
   sharedBytes += llvm::alignTo(bytes, 16);
-  return memory;
+  auto memory =
+      MemRefType::get(padded, type, MemRefLayoutAttrInterface(), space);
+  if (schedule.hasStaticSharedMemory())
+    return memref::AllocOp::create(b, loc, memory);
+  return memref::ViewOp::create(b, loc, memory, sharedMemory, index(offset),
+                                ValueRange());
 }
 
 /// Every buffer that is made in the workgroup.
@@ -208,14 +211,25 @@ std::optional<EmitFailure> TileEmitter::emit() {
     counts.push_back(getValueOrCreateConstantIndexOp(b, loc, size));
     count = compute<arith::MulIOp>(count, counts.back());
   }
-  constexpr int64_t kElementThreads = 256;
+  // No more than every Vulkan driver takes, of threads and workgroups.
+  constexpr int64_t kMaxSPIRVGrid = 65535;
+  bool isSPIRV = schedule.target == GPUTarget::SPIRV;
+  int64_t kElementThreads = isSPIRV ? 128 : 256;
   int64_t threads = isAttention ? schedule.getNumThreads() : kElementThreads;
   Value one = index(1);
   auto bytes = arith::ConstantIntOp::create(b, loc, 0, 32);
   // A grid without a workgroup is an error of the driver: one, which does
   // nothing.
   Value grid = compute<arith::MaxSIOp>(count, one);
-  auto launch = gpu::LaunchOp::create(b, loc, grid, one, one, index(threads),
+  Value gridX = grid, gridY = one;
+  if (isSPIRV) {
+    gridX = compute<arith::MinSIOp>(grid, index(kMaxSPIRVGrid));
+    gridY = apply(
+        AffineMap::get(
+            1, 0, getAffineDimExpr(0, b.getContext()).ceilDiv(kMaxSPIRVGrid)),
+        grid);
+  }
+  auto launch = gpu::LaunchOp::create(b, loc, gridX, gridY, one, index(threads),
                                       one, one, bytes);
   // One module holds the kernels of a program.
   launch.setModuleAttr(FlatSymbolRefAttr::get(b.getContext(), "kernels"));
@@ -224,19 +238,23 @@ std::optional<EmitFailure> TileEmitter::emit() {
   b.setInsertionPoint(end);
   thread = launch.getThreadIds().x;
   numThreads = launch.getBlockSizeX();
-  if (isAttention) {
+  if (isAttention && !schedule.hasStaticSharedMemory()) {
     auto space = gpu::AddressSpaceAttr::get(b.getContext(),
                                             gpu::AddressSpace::Workgroup);
     sharedMemory = gpu::DynamicSharedMemoryOp::create(
         b, loc,
         MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
                         MemRefLayoutAttrInterface(), space));
-    createThreadIndices();
   }
+  if (isAttention)
+    createThreadIndices();
   declarations = arith::ConstantIndexOp::create(b, loc, 0);
-  if (grid != count) {
+  Value workgroup = launch.getBlockIds().x;
+  if (isSPIRV)
+    workgroup = add(workgroup, mul(launch.getBlockIds().y, kMaxSPIRVGrid));
+  if (grid != count || gridX != grid) {
     Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                        launch.getBlockIds().x, count);
+                                        workgroup, count);
     auto branch = scf::IfOp::create(b, loc, isOne, /*withElseRegion=*/false);
     b.setInsertionPoint(branch.thenYield());
   }
@@ -248,7 +266,7 @@ std::optional<EmitFailure> TileEmitter::emit() {
         values.map(operand, b.clone(*global)->getResult(0));
   });
   // The workgroup's place, the last dimension fastest.
-  Value rest = launch.getBlockIds().x;
+  Value rest = workgroup;
   SmallVector<Value> ivs = forall.getInductionVars();
   for (size_t i = ivs.size(); i-- > 0;) {
     values.map(ivs[i],
@@ -270,7 +288,8 @@ std::optional<EmitFailure> TileEmitter::emit() {
                                    ": fewer keys or rows need less"};
   }
   declarations->erase();
-  bytes->setAttr("value", b.getI32IntegerAttr(sharedBytes));
+  if (!schedule.hasStaticSharedMemory())
+    bytes->setAttr("value", b.getI32IntegerAttr(sharedBytes));
   return std::nullopt;
 }
 

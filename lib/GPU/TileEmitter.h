@@ -36,6 +36,8 @@ struct Schedule {
   } kind = Mma;
   /// Warps of 32 threads, each with `rowTiles` times the rows of a fragment.
   int64_t warps = 4, rowTiles = 2;
+  /// Of the simt schedule: rows of a tile, each a thread's.
+  int64_t rows = 0;
   /// Whose intrinsics kernels call.
   GPUTarget target = GPUTarget::NVVM;
   /// Shared memory that a workgroup may have; 0: no limit.
@@ -46,8 +48,12 @@ struct Schedule {
   /// Of d, e and a tile's keys, what the registers of the mma schedule hold.
   static constexpr int64_t kMaxMmaColumns = 128;
 
-  int64_t getNumThreads() const { return warps * Fragment::kNumLanes; }
   bool isMma() const { return kind == Mma; }
+  int64_t getNumThreads() const {
+    return isMma() ? warps * Fragment::kNumLanes : rows;
+  }
+  /// The kernel declares what it needs; else the launch says it.
+  bool hasStaticSharedMemory() const { return target == GPUTarget::SPIRV; }
   /// As in errors.
   StringRef getName() const { return isMma() ? "mma" : "simt"; }
 };
@@ -106,7 +112,9 @@ private:
   Value createRegisters(int64_t count, Type type);
   Value createShared(ArrayRef<int64_t> shape, Type type);
   int64_t getNumRows() {
-    return schedule.warps * schedule.rowTiles * accumulators.getNumRows();
+    return schedule.isMma()
+               ? schedule.warps * schedule.rowTiles * accumulators.getNumRows()
+               : schedule.rows;
   }
   View getView(Value buffer);
   static Value getRoot(Value buffer);
@@ -157,6 +165,7 @@ private:
   SmallVector<Value> emitBody(linalg::LinalgOp op, ValueRange args,
                               ArrayRef<Value> indices);
   Value emitExp2(Value x);
+  Value emitNarrowLog(Value x);
   Value emitLog(Value x);
   Value loadRegister(Value storage, int64_t reg);
   void storeRegister(Value value, Value storage, int64_t reg);

@@ -16,6 +16,8 @@
 #include "mlir/Dialect/GPU/Pipelines/Passes.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
+#include "mlir/Dialect/SPIRV/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "relattn/GPU/GPUChip.h"
@@ -54,6 +56,34 @@ static StringRef getFormat(GPUFormat format) {
     return "offloading";
   }
   llvm_unreachable("unknown format");
+}
+
+/// Kernels by the spirv dialect, without LLVM.
+static void addSPIRV(OpPassManager &pm, const GPUChip &chip) {
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(memref::createFoldMemRefAliasOpsPass());
+  kernels.addPass(createLowerAffinePass());
+  simplify(kernels);
+  ConvertKernelsToSPIRVOptions convert;
+  convert.chip = chip.name;
+  pm.addPass(createConvertKernelsToSPIRV(convert));
+  OpPassManager &modules = pm.nest<gpu::GPUModuleOp>().nest<spirv::ModuleOp>();
+  modules.addPass(spirv::createSPIRVLowerABIAttributesPass());
+  modules.addPass(spirv::createSPIRVUpdateVCEPass());
+  pm.addNestedPass<func::FuncOp>(createGpuAsyncRegionPass());
+  GpuModuleToBinaryPassOptions binary;
+  binary.compilationTarget = getFormat(GPUFormat::Binary).str();
+  pm.addPass(createGpuModuleToBinaryPass(binary));
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createGpuToLLVMConversionPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
 }
 
 /// As upstream's pipeline to NVVM; there is none to ROCDL.
@@ -99,6 +129,7 @@ void relattn::buildRelAttnToGPUPipeline(OpPassManager &pm,
   TileAttentionOptions tiling;
   tiling.workgroups = true;
   tiling.matrixUnits = chip.hasMatrixUnits;
+  tiling.sharedBytes = chip.sharedBytes;
   tiling.lanes = options.warps * options.rowTiles * 16;
   tiling.keys = options.keys;
   OpPassManager &function = pm.nest<func::FuncOp>();
@@ -107,6 +138,8 @@ void relattn::buildRelAttnToGPUPipeline(OpPassManager &pm,
   check.target = options.target;
   check.chip = options.chip;
   check.needsAssembler = options.format == GPUFormat::Binary;
+  check.hasBitcode =
+      options.format == GPUFormat::LLVM || options.format == GPUFormat::Offload;
   pm.addPass(createCheckGPUTarget(check));
   DecomposeAttentionOptions decomposition;
   decomposition.workgroups = true;
@@ -145,8 +178,11 @@ void relattn::buildRelAttnToGPUPipeline(OpPassManager &pm,
   pm.addPass(createGpuKernelOutliningPass());
   pm.addPass(createLowerAffinePass());
   simplify(pm);
+  if (options.target == GPUTarget::SPIRV) {
+    addSPIRV(pm, chip);
+    return;
+  }
   pm.addNestedPass<func::FuncOp>(createGpuAsyncRegionPass());
-
   if (options.target == GPUTarget::ROCDL) {
     addROCDL(pm, chip, options.format);
     return;

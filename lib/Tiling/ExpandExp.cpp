@@ -76,8 +76,8 @@ ExpConstants getConstants(Type element, bool hasFMA) {
 }
 
 struct ExpandExp : public OpRewritePattern<math::ExpOp> {
-  ExpandExp(MLIRContext *context, bool hasFMA)
-      : OpRewritePattern(context), hasFMA(hasFMA) {}
+  ExpandExp(MLIRContext *context, bool hasFMA, bool selectsLast)
+      : OpRewritePattern(context), hasFMA(hasFMA), selectsLast(selectsLast) {}
 
   LogicalResult matchAndRewrite(math::ExpOp op,
                                 PatternRewriter &rewriter) const override {
@@ -103,8 +103,9 @@ struct ExpandExp : public OpRewritePattern<math::ExpOp> {
     Value lowest = number(constants.lowest);
     Value isLow = arith::CmpFOp::create(
         rewriter, loc, arith::CmpFPredicate::OGT, lowest, op.getOperand());
-    Value x =
-        arith::SelectOp::create(rewriter, loc, isLow, lowest, op.getOperand());
+    Value x = op.getOperand();
+    if (!selectsLast)
+      x = arith::SelectOp::create(rewriter, loc, isLow, lowest, x);
     Value magic = number(constants.magic);
     auto multiplyAdd = [&](Value a, Value b, Value c) {
       return createMultiplyAdd(rewriter, loc, a, b, c);
@@ -123,17 +124,21 @@ struct ExpandExp : public OpRewritePattern<math::ExpOp> {
         getConstant(integers,
                     rewriter.getIntegerAttr(integer, constants.mantissaBits)));
     Value scale = arith::BitcastOp::create(rewriter, loc, type, exponent);
-    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, power, scale);
+    Value result = arith::MulFOp::create(rewriter, loc, power, scale);
+    if (selectsLast)
+      result =
+          arith::SelectOp::create(rewriter, loc, isLow, number(0.0), result);
+    rewriter.replaceOp(op, result);
     return success();
   }
 
 private:
-  bool hasFMA;
+  bool hasFMA, selectsLast;
 };
 
 } // namespace
 
 void relattn::populateExpandExpPatterns(RewritePatternSet &patterns,
-                                        bool hasFMA) {
-  patterns.add<ExpandExp>(patterns.getContext(), hasFMA);
+                                        bool hasFMA, bool selectsLast) {
+  patterns.add<ExpandExp>(patterns.getContext(), hasFMA, selectsLast);
 }

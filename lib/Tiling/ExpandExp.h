@@ -18,8 +18,12 @@ namespace mlir::relattn {
 Value createExpOfNonpositive(OpBuilder &builder, Location loc, Value x);
 
 /// The marked ones, on f32, f64 and vectors of these, into arithmetic. Without
-/// `hasFMA`, fused multiply-adds of the target, one step more for f32.
-void populateExpandExpPatterns(RewritePatternSet &patterns, bool hasFMA);
+/// `hasFMA`, fused multiply-adds of the target, one step more for f32. With
+/// `selectsLast`, for compilers that take a comparison and a select for a
+/// maximum without NaN, x is not clamped; what is too low is replaced at the
+/// end.
+void populateExpandExpPatterns(RewritePatternSet &patterns, bool hasFMA,
+                               bool selectsLast = false);
 
 } // namespace mlir::relattn
 

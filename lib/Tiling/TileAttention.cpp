@@ -222,6 +222,20 @@ static bool fitsMatrixUnits(AttentionOp op) {
                       });
 }
 
+/// Queries, keys and values of a workgroup, whose rows start on 16 bytes and 16
+/// behind the end of the one before.
+static int64_t getSharedBytes(AttentionOp op, const TileSizes &sizes) {
+  auto getRow = [](Value tensor, int64_t columns) -> int64_t {
+    int64_t bytes = getElementTypeOrSelf(tensor).getIntOrFloatBitWidth() / 8;
+    return llvm::alignTo(columns * bytes, 16) + 16;
+  };
+  int64_t depth = op.getStaticSize(AttentionOp::D),
+          width = op.getStaticSize(AttentionOp::E);
+  return sizes.lanes * getRow(op.getQuery(), depth) +
+         sizes.keys *
+             (getRow(op.getKey(), depth) + getRow(op.getValue(), width));
+}
+
 static TileSizes getWorkgroupSizes(AttentionOp op,
                                    const AttentionTileOptions &options) {
   TileSizes sizes{options.lanes, /*panels=*/1, options.keys, /*workers=*/1};
@@ -237,11 +251,23 @@ static TileSizes getWorkgroupSizes(AttentionOp op,
     return sizes;
   }
   // A row for each thread. Tiles of all but f64 of more than 128 columns fit
-  // into 64 KB of shared memory, what the smallest chip has, and these into 99.
+  // into 64 KB of shared memory, and these into 99.
   bool isDouble = op.getAccumulatorType().isF64();
-  sizes.lanes = columns > 2 * kWide || isDouble ? 32 : 64;
+  sizes.lanes =
+      std::min<int64_t>(sizes.lanes, columns > 2 * kWide || isDouble ? 32 : 64);
   int halves = (columns > kWide) + (columns > 2 * kWide) + isDouble;
-  sizes.keys = std::max<int64_t>(32 >> halves, 8);
+  sizes.keys = std::min(sizes.keys, std::max<int64_t>(32 >> halves, 8));
+  while (options.sharedBytes > 0 &&
+         getSharedBytes(op, sizes) > options.sharedBytes) {
+    if (sizes.keys > 8)
+      sizes.keys /= 2;
+    else if (sizes.lanes > 8)
+      sizes.lanes /= 2;
+    else if (sizes.keys > 1)
+      sizes.keys /= 2;
+    else
+      break; // the schedule says what it wants
+  }
   return sizes;
 }
 
@@ -300,8 +326,9 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
       getOperation()->emitError("expected tile sizes of at least 1");
       return signalPassFailure();
     }
-    AttentionTileOptions options{lanes,   panels,  keys,       rows,
-                                 rowKeys, workers, workgroups, matrixUnits};
+    AttentionTileOptions options{lanes,      panels,      keys,
+                                 rows,       rowKeys,     workers,
+                                 workgroups, matrixUnits, sharedBytes};
     IRRewriter rewriter(&getContext());
     for (AttentionOp op : ops) {
       if (StringRef reason = getTilingObstacle(op, workgroups);

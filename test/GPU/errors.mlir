@@ -9,8 +9,16 @@
 // PTXAS: error: format=binary needs ptxas, which is not on PATH; format=isa does not
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='keys=128 warps=8 chip=sm_86' 2>&1 | FileCheck %s --check-prefix=SHARED
 // SHARED: error: the mma schedule cannot take tiles of {{[0-9]+}} bytes of shared memory, of which the chip has 101376: fewer keys or rows need less
-// RUN: not relattn-opt %t/wide.mlir --relattn-to-gpu=chip=sm_75 2>&1 | FileCheck %s --check-prefix=SIMT
-// SIMT: error: the simt schedule cannot take tiles of {{[0-9]+}} bytes of shared memory, of which the chip has 65536
+// RUN: relattn-opt %t/wide.mlir --relattn-to-gpu=chip=sm_75 -o /dev/null
+// RUN: not relattn-opt %t/tile-of-keys.mlir --relattn-convert-tiles-to-gpu='matrix-units=false shared-bytes=4096' 2>&1 | FileCheck %s --check-prefix=SIMT
+// SIMT: error: the simt schedule cannot take tiles of 7680 bytes of shared memory, of which the chip has 4096
+// RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='target=spirv chip=metal' 2>&1 | FileCheck %s --check-prefix=SPIRV
+// SPIRV: error: unknown chip 'metal' of target=spirv: expected opencl or vulkan
+// RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='target=spirv format=llvm' 2>&1 | FileCheck %s --check-prefix=BITCODE
+// BITCODE: error: target=spirv has no LLVM bitcode: format=isa and format=binary give a SPIR-V module
+// RUN: not relattn-opt %t/ok.mlir --relattn-convert-kernels-to-spirv=chip=metal 2>&1 | FileCheck %s --check-prefix=API
+// API: error: unknown chip 'metal': expected opencl or vulkan
+// RUN: relattn-opt %t/kernels.mlir --relattn-convert-kernels-to-spirv --verify-diagnostics --split-input-file
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='warps=0' 2>&1 | FileCheck %s --check-prefix=SIZES
 // SIZES: error: expected tile sizes of at least 1
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='keys=24' 2>&1 | FileCheck %s --check-prefix=KEYS
@@ -28,6 +36,149 @@ func.func @ok(%q: tensor<?x64xf16>, %k: tensor<?x64xf16>, %v: tensor<?x64xf16>, 
 func.func @wide(%q: tensor<?x256xf64>, %k: tensor<?x256xf64>, %v: tensor<?x256xf64>, %o: tensor<?x256xf64>) -> tensor<?x256xf64> {
   %0 = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<?x256xf64>, tensor<?x256xf64>, tensor<?x256xf64>) outs(%o : tensor<?x256xf64>)
   return %0 : tensor<?x256xf64>
+}
+
+//--- tile-of-keys.mlir
+#mk = affine_map<(m, n, d) -> (m, d)>
+#nk = affine_map<(m, n, d) -> (n, d)>
+#mn = affine_map<(m, n, d) -> (m, n)>
+#mne = affine_map<(m, e, n) -> (m, n)>
+#ne = affine_map<(m, e, n) -> (n, e)>
+#me = affine_map<(m, e, n) -> (m, e)>
+func.func @keys(%q: memref<32x16xf32>, %k: memref<64x16xf32>, %v: memref<64x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
+  %c64 = arith.constant 64 : index
+  scf.forall (%i) in (4) {
+    %query = memref.alloc() : memref<32x16xf32>
+    %scores = memref.alloc() : memref<32x32xf32>
+    %out = memref.alloc() : memref<32x16xf32>
+    memref.copy %q, %query : memref<32x16xf32> to memref<32x16xf32>
+    scf.for %j = %c0 to %c64 step %c32 {
+      %kt = memref.subview %k[%j, 0] [32, 16] [1, 1] : memref<64x16xf32> to memref<32x16xf32, strided<[16, 1], offset: ?>>
+      %vt = memref.subview %v[%j, 0] [32, 16] [1, 1] : memref<64x16xf32> to memref<32x16xf32, strided<[16, 1], offset: ?>>
+      linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%query, %kt : memref<32x16xf32>, memref<32x16xf32, strided<[16, 1], offset: ?>>) outs(%scores : memref<32x32xf32>) attrs = {relattn.tile = "scores"} {
+      ^bb0(%a: f32, %b: f32, %c: f32):
+        %0 = arith.mulf %a, %b : f32
+        %1 = arith.addf %c, %0 : f32
+        linalg.yield %1 : f32
+      }
+      linalg.generic {indexing_maps = [#mne, #ne, #me], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%scores, %vt : memref<32x32xf32>, memref<32x16xf32, strided<[16, 1], offset: ?>>) outs(%out : memref<32x16xf32>) attrs = {relattn.tile = "values"} {
+      ^bb0(%a: f32, %b: f32, %c: f32):
+        %0 = arith.mulf %a, %b : f32
+        %1 = arith.addf %c, %0 : f32
+        linalg.yield %1 : f32
+      }
+    }
+  }
+  return
+}
+
+//--- kernels.mlir
+module attributes {gpu.container_module} {
+  gpu.module @strided {
+    gpu.func @k(%x: memref<4xf32, strided<[2]>>) kernel {
+      gpu.return
+    }
+  }
+  func.func @f(%x: memref<4xf32, strided<[2]>>) {
+    %c1 = arith.constant 1 : index
+    // expected-error @+1 {{a buffer of a SPIR-V kernel has to be contiguous}}
+    gpu.launch_func @strided::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<4xf32, strided<[2]>>)
+    return
+  }
+}
+
+// -----
+
+module attributes {gpu.container_module} {
+  gpu.module @number {
+    gpu.func @k(%x: f32) kernel {
+      gpu.return
+    }
+  }
+  func.func @f(%x: f32) {
+    %c1 = arith.constant 1 : index
+    // expected-error @+1 {{an argument of a SPIR-V kernel has to be a buffer or an index, not 'f32'}}
+    gpu.launch_func @number::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : f32)
+    return
+  }
+}
+
+// -----
+
+module attributes {gpu.container_module} {
+  gpu.module @block {
+    gpu.func @k() kernel {
+      gpu.return
+    }
+  }
+  func.func @f(%n: index) {
+    %c1 = arith.constant 1 : index
+    // expected-error @+1 {{the size of a SPIR-V kernel's workgroup has to be constant}}
+    gpu.launch_func @block::@k blocks in (%c1, %c1, %c1) threads in (%n, %c1, %c1)
+    return
+  }
+}
+
+// -----
+
+module attributes {gpu.container_module} {
+  gpu.module @constant {
+    memref.global constant @big : memref<5000xf32> = dense<0.0>
+    gpu.func @k(%x: memref<1xf32>) kernel {
+      %c0 = arith.constant 0 : index
+      // expected-error @+1 {{a kernel takes constants of up to 4096 elements: larger ones are for its arguments}}
+      %0 = memref.get_global @big : memref<5000xf32>
+      %1 = memref.load %0[%c0] : memref<5000xf32>
+      memref.store %1, %x[%c0] : memref<1xf32>
+      gpu.return
+    }
+  }
+  func.func @f(%x: memref<1xf32>) {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @constant::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<1xf32>)
+    return
+  }
+}
+
+// -----
+
+module attributes {gpu.container_module} {
+  gpu.module @bf16 {
+    gpu.func @k(%x: memref<1xbf16>) kernel {
+      %c0 = arith.constant 0 : index
+      %0 = memref.load %x[%c0] : memref<1xbf16>
+      // expected-error @+1 {{SPIR-V has no bf16 to compute with}}
+      %1 = arith.addf %0, %0 : bf16
+      memref.store %1, %x[%c0] : memref<1xbf16>
+      gpu.return
+    }
+  }
+  func.func @f(%x: memref<1xbf16>) {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @bf16::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<1xbf16>)
+    return
+  }
+}
+
+// -----
+
+module attributes {gpu.container_module} {
+  gpu.module @use {
+    gpu.func @k(%x: memref<4xf32>) kernel {
+      // expected-error @+1 {{a SPIR-V kernel can only load and store}}
+      %0 = memref.subview %x[1] [2] [1] : memref<4xf32> to memref<2xf32, strided<[1], offset: 1>>
+      gpu.return
+    }
+  }
+  func.func @f(%x: memref<4xf32>) {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @use::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<4xf32>)
+    return
+  }
 }
 
 //--- refused.mlir

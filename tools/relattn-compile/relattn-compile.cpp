@@ -66,11 +66,12 @@ struct Options {
       cl::init(1), cl::cat(category)};
   cl::opt<std::string> target{
       "target",
-      cl::desc("A GPU's kernels instead, by relattn-to-gpu: nvvm or rocdl"),
+      cl::desc("A GPU's kernels instead, by relattn-to-gpu: nvvm, rocdl or "
+               "spirv"),
       cl::init(""), cl::cat(category)};
   cl::opt<std::string> chip{"chip",
                             cl::desc("GPU to compile for (default: sm_80, "
-                                     "gfx90a)"),
+                                     "gfx90a, opencl)"),
                             cl::init(""), cl::cat(category)};
   cl::opt<std::string> kernelFormat{
       "format",

@@ -29,7 +29,9 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
       `ex2.approx.ftz`, weights rounded to the values' type;
     - other attention by the *simt* schedule: a row of queries for each thread, its
       scores and output in registers, queries, keys and values in shared memory,
-      products by multiply-adds, nothing rounded but by the accumulator;
+      products by multiply-adds, nothing rounded but by the accumulator. For SPIR-V
+      2^x and the logarithm are arithmetic, as drivers promise little of their own,
+      and a grid of more than 65,535 workgroups has two dimensions;
     - elementwise ops on memory (the strip): a thread for each element.
 
     What no schedule takes is an error at the op. Arguments start on 16 bytes, as
@@ -44,7 +46,9 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
            "::mlir::relattn::GPUTarget::NVVM", "Whose chip",
            [{::llvm::cl::values(
                clEnumValN(::mlir::relattn::GPUTarget::NVVM, "nvvm", "NVIDIA's"),
-               clEnumValN(::mlir::relattn::GPUTarget::ROCDL, "rocdl", "AMD's"))}]>,
+               clEnumValN(::mlir::relattn::GPUTarget::ROCDL, "rocdl", "AMD's"),
+               clEnumValN(::mlir::relattn::GPUTarget::SPIRV, "spirv",
+                          "any with OpenCL or Vulkan"))}]>,
     Option<"hasMatrixUnits", "matrix-units", "bool", "true",
            "The chip has the instructions of the mma schedule">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
@@ -72,10 +76,14 @@ def CheckGPUTarget : Pass<"relattn-check-gpu-target", "::mlir::ModuleOp"> {
            "::mlir::relattn::GPUTarget::NVVM", "Whose chip",
            [{::llvm::cl::values(
                clEnumValN(::mlir::relattn::GPUTarget::NVVM, "nvvm", "NVIDIA's"),
-               clEnumValN(::mlir::relattn::GPUTarget::ROCDL, "rocdl", "AMD's"))}]>,
+               clEnumValN(::mlir::relattn::GPUTarget::ROCDL, "rocdl", "AMD's"),
+               clEnumValN(::mlir::relattn::GPUTarget::SPIRV, "spirv",
+                          "any with OpenCL or Vulkan"))}]>,
     Option<"chip", "chip", "std::string", "\"\"", "The chip">,
     Option<"needsAssembler", "needs-assembler", "bool", "false",
-           "Machine code is asked for">
+           "Machine code is asked for">,
+    Option<"hasBitcode", "bitcode", "bool", "false",
+           "LLVM bitcode is asked for">
   ];
 }
 
@@ -88,6 +96,35 @@ def AllocateOnGPU : Pass<"relattn-allocate-on-gpu", "::mlir::func::FuncOp"> {
     writes a buffer is an error: tensors are in the GPU's memory.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect"];
+}
+
+def ConvertKernelsToSPIRV : Pass<"relattn-convert-kernels-to-spirv",
+                                 "::mlir::ModuleOp"> {
+  let summary = "Turn kernels into SPIR-V";
+  let description = [{
+    After outlining, on kernels that load from and store to whole buffers alone
+    (`fold-memref-alias-ops`, `lower-affine`). Each `gpu.module` then holds a
+    `spirv.module`, and functions without a body for its kernels.
+
+    A kernel's arguments are its buffers, contiguous and one-dimensional, and then
+    indices: sizes and what else the launch names. For OpenCL (Kernel, 64-bit
+    addresses) these are arguments in this order; for Vulkan (Shader) buffers are
+    the bindings 0, 1, ... of descriptor set 0 and indices the push constants,
+    each an `int32`. Elements of bf16 are `int16` there, of index `int64`, of i1
+    `int8`.
+
+    Launches pass indices alone: the number of buffers, for each its address, its
+    bytes and whether it is written (1 or 0), and the indices.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"opencl\"",
+           "opencl or vulkan">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::spirv::SPIRVDialect"
+  ];
 }
 
 #endif // RELATTN_GPU_PASSES_TD

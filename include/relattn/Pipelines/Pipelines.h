@@ -73,11 +73,13 @@ struct RelAttnToGPUOptions : public PassPipelineOptions<RelAttnToGPUOptions> {
   Option<GPUTarget> target{
       *this, "target", llvm::cl::desc("Whose GPU (default: nvvm)"),
       llvm::cl::init(GPUTarget::NVVM),
-      llvm::cl::values(clEnumValN(GPUTarget::NVVM, "nvvm", "NVIDIA's"),
-                       clEnumValN(GPUTarget::ROCDL, "rocdl", "AMD's"))};
+      llvm::cl::values(
+          clEnumValN(GPUTarget::NVVM, "nvvm", "NVIDIA's"),
+          clEnumValN(GPUTarget::ROCDL, "rocdl", "AMD's"),
+          clEnumValN(GPUTarget::SPIRV, "spirv", "any with OpenCL or Vulkan"))};
   Option<std::string> chip{
       *this, "chip",
-      llvm::cl::desc("GPU to compile for (default: sm_80, gfx90a)"),
+      llvm::cl::desc("GPU to compile for (default: sm_80, gfx90a, opencl)"),
       llvm::cl::init("")};
   Option<GPUFormat> format{
       *this, "format", llvm::cl::desc("What gpu.binary holds (default: isa)"),

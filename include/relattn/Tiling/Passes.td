@@ -55,7 +55,8 @@ def TileAttention : Pass<"relattn-tile-attention",
     those in the last interval; and the last keys. `keys` is halved (to no
     less than 16) for d or e above 64. Without matrix units, and for what they do
     not take (f32, f64, d or e that are no multiples of 16 up to 128), blocks have
-    32 or 64 queries and 8 to 32 keys.
+    32 or 64 queries and 8 to 32 keys, and fewer of both until they fit into
+    `shared-bytes`.
   }];
   let options = [
     Option<"lanes", "lanes", "int64_t", "16",
@@ -74,7 +75,10 @@ def TileAttention : Pass<"relattn-tile-attention",
     Option<"workgroups", "workgroups", "bool", "false",
            "Blocks of `lanes` queries for the workgroups of a GPU">,
     Option<"matrixUnits", "matrix-units", "bool", "true",
-           "The GPU has matrix units with factors of 16 bits">
+           "The GPU has matrix units with factors of 16 bits">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "0",
+           "Bytes of shared memory that tiles without matrix units fit into, if "
+           "any do (0: not looked at)">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

@@ -29,6 +29,9 @@ struct AttentionTileOptions {
   bool workgroups = false;
   /// The GPU multiplies matrices of 16-bit factors.
   bool matrixUnits = true;
+  /// What a workgroup without them has of shared memory; 0: as much as it
+  /// wants.
+  int64_t sharedBytes = 0;
 };
 
 /// Why an attention cannot be tiled; empty if it can.

@@ -24,14 +24,14 @@ BUDGET = 6e6
 class Generator:
     """A stream of cases from a seed; `next()` also counts what it drew in
     `tags` of the case. `for_gpu`: types and depths that its schedules tell
-    apart, no size of 0."""
+    apart, no size of 0. `dtypes` and `max_depth`: of what can be drawn, what is."""
 
-    def __init__(self, seed, budget=BUDGET, for_gpu=False):
+    def __init__(self, seed, budget=BUDGET, for_gpu=False, dtypes=None, max_depth=None):
         self.rng = np.random.default_rng(seed)
         self.budget = budget
         self.for_gpu = for_gpu
-        self.dtypes = GPU_DTYPES if for_gpu else DTYPES
-        self.depths = GPU_DEPTHS if for_gpu else DEPTHS
+        self.dtypes = [t for t in (GPU_DTYPES if for_gpu else DTYPES) if not dtypes or np.dtype(t).name in dtypes]
+        self.depths = [d for d in (GPU_DEPTHS if for_gpu else DEPTHS) if not max_depth or d <= max_depth]
 
     def pick(self, *choices):
         return choices[self.rng.integers(len(choices))]

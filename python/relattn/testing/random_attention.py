@@ -46,10 +46,22 @@ def is_for_gpu(pipeline):
     return "relattn-to-gpu" in " ".join(pipeline)
 
 
-def run_module(seed, count, pipeline, keep):
+def gpu_library(pipeline):
+    """The run-time library of a pipeline's host code, if it is for a GPU."""
+    flags = " ".join(pipeline)
+    if not is_for_gpu(pipeline):
+        return []
+    name = "relattn_nvptx_emulator"
+    if "target=spirv" in flags:
+        name = "relattn_vulkan_runtime" if "chip=vulkan" in flags else "relattn_opencl_runtime"
+    return [find_library(name)]
+
+
+def run_module(seed, count, pipeline, keep, limits):
     """`count` cases in one module and process; returns what to report."""
     for_gpu = is_for_gpu(pipeline)
-    generator = Generator(seed, for_gpu=for_gpu)
+    has_matrix_units = for_gpu and "target=spirv" not in " ".join(pipeline)
+    generator = Generator(seed, for_gpu=for_gpu, **limits)
     cases = [generator.next() for _ in range(count)]
     results = [case.expected() for case in cases]
     text = "".join(
@@ -60,15 +72,15 @@ def run_module(seed, count, pipeline, keep):
         os.makedirs(keep, exist_ok=True)
         with open(f"{keep}/seed-{seed}.mlir", "w") as file:
             file.write(text)
-    module = Module(text, pipeline, optimize="-O1", libraries=[find_library("relattn_nvptx_emulator")] if for_gpu else [])
+    module = Module(text, pipeline, optimize="-O1", libraries=gpu_library(pipeline))
     tags, worst, failures = Counter(), {}, []
     for i, (case, result) in enumerate(zip(cases, results)):
         tags.update(case.tags)
         tags.update(tile_classes.tile_classes(case, " ".join(pipeline)))
         if for_gpu:
-            tags["schedule mma" if case.on_matrix_units() else "schedule simt"] += 1
+            tags["schedule mma" if has_matrix_units and case.on_matrix_units() else "schedule simt"] += 1
         tags["a query sees nothing"] += bool((result.lse == float("-inf")).any())
-        ratio, message = case.check(case.run(module, f"case_{i}", result), result, rounds_weights=for_gpu and case.on_matrix_units())
+        ratio, message = case.check(case.run(module, f"case_{i}", result), result, rounds_weights=has_matrix_units and case.on_matrix_units())
         dtype = case.query.dtype.name
         worst[dtype] = max(worst.get(dtype, 0.0), ratio)
         if message:
@@ -87,7 +99,10 @@ def main():
     )
     parser.add_argument("--few", action="store_true", help="too few cases to draw every option")
     parser.add_argument("--keep", help="folder for the generated modules")
+    parser.add_argument("--dtypes", help="draw these alone, with commas")
+    parser.add_argument("--max-depth", type=int, help="the largest d and e")
     args = parser.parse_args()
+    limits = {"dtypes": args.dtypes and args.dtypes.split(","), "max_depth": args.max_depth}
 
     start = time.time()
     tags, worst, failures = Counter(), {}, []
@@ -98,7 +113,7 @@ def main():
     pipeline = [f"--{flag}" for flag in shlex.split(args.pipeline)]
     with ProcessPoolExecutor(args.jobs) as pool:
         jobs = [
-            pool.submit(run_module, seed, count, pipeline, args.keep)
+            pool.submit(run_module, seed, count, pipeline, args.keep, limits)
             for seed, count in chunks
         ]
         for job in jobs:
@@ -111,7 +126,8 @@ def main():
     expected = [tag for tag in EXPECTED_TAGS if not (is_for_gpu(pipeline) and tag in NOT_ON_GPU)]
     expected += tile_classes.expected(args.pipeline)
     if is_for_gpu(pipeline):
-        expected += ["schedule mma", "schedule simt", "a bucket hidden"]
+        expected += ["schedule simt", "a bucket hidden"]
+        expected += ["schedule mma"] if "target=spirv" not in args.pipeline else []
     print("drawn:")
     for tag in expected:
         print(f"  {tags[tag]:6d} {tag}")

@@ -19,12 +19,19 @@ CLASSES = [
     "tiles skipped", "tiles on the band's edge", "tiles inside one interval", "tiles across intervals",
     "tiles of few queries", "tiles of few keys", "whole tiles", "second block of queries", "rows", "keys and values copied",
 ]
+#: For a GPU's workgroups, which have a loop for each kind of tile.
+GPU_CLASSES = [
+    "tiles skipped", "tiles on the band's edge", "tiles of the first interval", "tiles across intervals",
+    "tiles of the last interval", "tiles of few queries", "tiles of few keys", "whole tiles", "second block of queries",
+]
 #: In pipelines with `workers`.
 SPLIT = ["rows with split keys", "panels with split keys"]
 
 
 def expected(pipeline):
     """The classes that a run must draw."""
+    if "relattn-to-gpu" in pipeline:
+        return GPU_CLASSES
     if "schedule=reference" in pipeline and "relattn-tile-attention" not in pipeline:
         return []
     classes = CLASSES + (SPLIT if options(pipeline)["workers"] > 1 else [])
@@ -51,6 +58,11 @@ def tile_classes(case, pipeline=""):
     counts = Counter()
     if {"d", "e"} & set(case.dynamic) or 0 in size.values():
         return counts
+    if "relattn-to-gpu" in pipeline:
+        lanes, keys = gpu_sizes(case, size, pipeline)
+        counts["second block of queries"] += size["m"] > lanes
+        count_tiles(case, size, lanes, keys, counts)
+        return counts
     option = options(pipeline)
     halves = (case.query.dtype == np.float64) + (size["d"] >= 128)
     lanes = max(1, option["lanes"] // (2 if case.query.dtype == np.float64 else 1))
@@ -69,7 +81,36 @@ def tile_classes(case, pipeline=""):
     if not counts["rows"] and ("m" in case.dynamic or m > lanes * panels):
         is_narrow = case.query.dtype.itemsize < 4
         counts["keys and values copied"] += is_narrow or any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
+    count_tiles(case, size, lanes, keys, counts)
+    return counts
 
+
+def gpu_sizes(case, size, pipeline):
+    """Queries and keys of a workgroup's tile, as relattn-tile-attention chooses them."""
+
+    def option(name, default):
+        found = re.search(rf"\b(?<![-\w]){name}=(\d+)", pipeline)
+        return int(found[1]) if found else default
+
+    rows, keys = 16 * option("warps", 4) * option("row-tiles", 2), option("keys", 64)
+    columns = max(size["d"], size["e"])
+    if "target=" not in pipeline and case.on_matrix_units():
+        return rows, max(keys // 2, min(keys, 16)) if columns > 64 else keys
+    is_double = case.query.dtype == np.float64
+    rows = min(rows, 32 if columns > 128 or is_double else 64)
+    keys = min(keys, max(32 >> ((columns > 64) + (columns > 128) + is_double), 8))
+    bytes_of = lambda count, d: count * ((d * case.query.dtype.itemsize + 15) // 16 * 16 + 16)
+    while "target=spirv" in pipeline and bytes_of(rows + keys, size["d"]) + bytes_of(keys, size["e"]) > 32 * 1024:
+        if keys > 8 or rows <= 8:
+            keys //= 2
+        else:
+            rows //= 2
+    return rows, keys
+
+
+def count_tiles(case, size, lanes, keys, counts):
+    """The tiles of `lanes` queries and `keys` keys."""
+    m, n = size["m"], size["n"]
     first = lambda value, default: default if value is None else int(np.asarray(value).reshape(-1)[0])
     shift, length = first(case.query_offset, 0), min(n, max(0, first(case.key_lengths, n)))
     low, high = (first(bound, default) for bound, default in zip(case.band, (-10**9, 10**9)))
@@ -87,6 +128,9 @@ def tile_classes(case, pipeline=""):
             counts["whole tiles"] += len(i) == lanes and j.size == keys and bool(visible.all())
             if case.scheme is not None and hasattr(case.scheme, "bucket") and not isinstance(case.scheme, Dense):
                 buckets = case.scheme.bucket(j - i)
-                counts["tiles inside one interval"] += bool((buckets == buckets.flat[0]).all())
-                counts["tiles across intervals"] += bool((buckets != buckets.flat[0]).any())
-    return counts
+                is_one = bool((buckets == buckets.flat[0]).all())
+                counts["tiles inside one interval"] += is_one
+                counts["tiles across intervals"] += not is_one
+                ends = case.scheme.bucket(np.array([-10**6, 10**6]))
+                for bucket, which in zip(ends, ("first", "last")):
+                    counts[f"tiles of the {which} interval"] += is_one and j.size == keys and bool(buckets.flat[0] == bucket)

@@ -16,6 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../../../lib/Runtime/HostMemory.h"
 #include "Intrinsics.h"
 #include "Workgroup.h"
 #include "llvm/ADT/StringSet.h"
@@ -29,8 +30,6 @@
 #include "llvm/IR/Verifier.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
-#include <cstdlib>
-#include <cstring>
 
 using namespace llvm;
 
@@ -293,35 +292,6 @@ void mgpuLaunchKernel(void *function, intptr_t gridX, intptr_t gridY,
   emulator::launch({uint32_t(gridX), uint32_t(gridY), uint32_t(gridZ)},
                    {uint32_t(blockX), uint32_t(blockY), uint32_t(blockZ)},
                    bytes, [=] { kernel(arguments); });
-}
-
-void *mgpuStreamCreate() { return nullptr; }
-void mgpuStreamDestroy(void *) {}
-void mgpuStreamSynchronize(void *) {}
-void mgpuStreamWaitEvent(void *, void *) {}
-void *mgpuEventCreate() { return nullptr; }
-void mgpuEventDestroy(void *) {}
-void mgpuEventSynchronize(void *) {}
-void mgpuEventRecord(void *, void *) {}
-
-void *mgpuMemAlloc(uint64_t bytes, void * /*stream*/, bool /*isHostShared*/) {
-  void *memory = malloc(bytes ? bytes : 1);
-  if (!memory)
-    emulator::fail("no memory");
-  memset(memory, 0xff, bytes); // NaN: what nobody wrote shows
-  return memory;
-}
-void mgpuMemFree(void *memory, void * /*stream*/) { free(memory); }
-void mgpuMemcpy(void *target, void *source, size_t bytes, void * /*stream*/) {
-  memcpy(target, source, bytes);
-}
-void mgpuMemset32(void *target, unsigned value, size_t count, void *) {
-  for (size_t i = 0; i < count; ++i)
-    memcpy(static_cast<char *>(target) + 4 * i, &value, 4);
-}
-void mgpuMemset16(void *target, unsigned short value, size_t count, void *) {
-  for (size_t i = 0; i < count; ++i)
-    memcpy(static_cast<char *>(target) + 2 * i, &value, 2);
 }
 
 } // extern "C"
