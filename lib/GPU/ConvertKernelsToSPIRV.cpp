@@ -44,7 +44,7 @@ private:
   spirv::TargetEnvAttr getEnvironment();
   LogicalResult prepare(gpu::LaunchFuncOp launch);
   LogicalResult convert(gpu::GPUModuleOp module);
-  void createPushConstants(spirv::ModuleOp module);
+  LogicalResult createPushConstants(spirv::ModuleOp module);
   void nameSharedMemory(spirv::ModuleOp module);
 };
 } // namespace
@@ -113,13 +113,20 @@ LogicalResult ConvertKernelsToSPIRV::prepare(gpu::LaunchFuncOp launch) {
 
 /// Indices of a shader become its push constants: one block, as long as the
 /// kernel with the most of them needs.
-void ConvertKernelsToSPIRV::createPushConstants(spirv::ModuleOp module) {
+LogicalResult
+ConvertKernelsToSPIRV::createPushConstants(spirv::ModuleOp module) {
   OpBuilder b(&getContext());
   Type integer = b.getI32Type();
   unsigned count = 0;
   for (auto kernel : module.getOps<spirv::FuncOp>())
     count = std::max<unsigned>(count,
                                llvm::count(kernel.getArgumentTypes(), integer));
+  // 128 bytes are what every Vulkan driver takes.
+  constexpr unsigned kMaxPushConstants = 32;
+  if (count > kMaxPushConstants)
+    return module.emitError("a Vulkan kernel of ")
+           << count << " sizes and other indices: it can be told "
+           << kMaxPushConstants;
   for (auto kernel : module.getOps<spirv::FuncOp>()) {
     Block &body = kernel.getBody().front();
     b.setInsertionPointToStart(&body);
@@ -135,6 +142,7 @@ void ConvertKernelsToSPIRV::createPushConstants(spirv::ModuleOp module) {
     }
     (void)kernel.eraseArguments(isIndex);
   }
+  return success();
 }
 
 /// By the kernel that it belongs to, as Clang does: Oclgrind goes by that.
@@ -183,8 +191,8 @@ LogicalResult ConvertKernelsToSPIRV::convert(gpu::GPUModuleOp module) {
     return failure();
   for (auto converted : module.getOps<spirv::ModuleOp>()) {
     nameSharedMemory(converted);
-    if (isVulkan())
-      createPushConstants(converted);
+    if (isVulkan() && failed(createPushConstants(converted)))
+      return failure();
   }
 
   // What launches refer to.

@@ -13,7 +13,6 @@
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/GPU/Pipelines/Passes.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
@@ -58,7 +57,55 @@ static StringRef getFormat(GPUFormat format) {
   llvm_unreachable("unknown format");
 }
 
-/// Kernels by the spirv dialect, without LLVM.
+/// Kernels to LLVM's dialect and its NVIDIA part, as in upstream's
+/// gpu-lower-to-nvvm-pipeline, which does the same to host code at once.
+static void addNVVM(OpPassManager &pm, const GPUChip &chip) {
+  GpuNVVMAttachTargetOptions attach;
+  attach.chip = chip.name;
+  attach.features = chip.features.str();
+  attach.optLevel = 3;
+  pm.addPass(createGpuNVVMAttachTarget(attach));
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createConvertNVGPUToNVVMPass());
+  kernels.addPass(createConvertVectorToSCFPass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createArithToLLVMConversionPass());
+  kernels.addPass(createConvertIndexToLLVMPass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createConvertGpuOpsToNVVMOps());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+}
+
+/// The same with AMD's part, for which upstream has no pipeline.
+static void addROCDL(OpPassManager &pm, const GPUChip &chip) {
+  GpuROCDLAttachTargetOptions attach;
+  attach.chip = chip.name;
+  attach.optLevel = 3;
+  pm.addPass(createGpuROCDLAttachTarget(attach));
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createConvertVectorToSCFPass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createArithToLLVMConversionPass());
+  kernels.addPass(createConvertIndexToLLVMPass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  ConvertGpuOpsToROCDLOpsOptions rocdl;
+  rocdl.chipset = chip.name;
+  kernels.addPass(createConvertGpuOpsToROCDLOps(rocdl));
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+}
+
+/// Kernels to the spirv dialect, without LLVM.
 static void addSPIRV(OpPassManager &pm, const GPUChip &chip) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(memref::createFoldMemRefAliasOpsPass());
@@ -70,48 +117,20 @@ static void addSPIRV(OpPassManager &pm, const GPUChip &chip) {
   OpPassManager &modules = pm.nest<gpu::GPUModuleOp>().nest<spirv::ModuleOp>();
   modules.addPass(spirv::createSPIRVLowerABIAttributesPass());
   modules.addPass(spirv::createSPIRVUpdateVCEPass());
-  pm.addNestedPass<func::FuncOp>(createGpuAsyncRegionPass());
-  GpuModuleToBinaryPassOptions binary;
-  binary.compilationTarget = getFormat(GPUFormat::Binary).str();
-  pm.addPass(createGpuModuleToBinaryPass(binary));
-  pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(createConvertFuncToLLVMPass());
-  pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(createLowerAffinePass());
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createConvertIndexToLLVMPass());
-  pm.addPass(createGpuToLLVMConversionPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-  pm.addPass(createReconcileUnrealizedCastsPass());
 }
 
-/// As upstream's pipeline to NVVM; there is none to ROCDL.
-static void addROCDL(OpPassManager &pm, const GPUChip &chip, GPUFormat format) {
-  pm.addPass(createConvertVectorToSCFPass());
+/// Host code to LLVM's dialect: calls of the mgpu functions.
+static void addHost(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createGpuAsyncRegionPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
-  GpuROCDLAttachTargetOptions attach;
-  attach.chip = chip.name;
-  attach.optLevel = 3;
-  pm.addPass(createGpuROCDLAttachTarget(attach));
   pm.addPass(createLowerAffinePass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertIndexToLLVMPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
-  ConvertGpuOpsToROCDLOpsOptions rocdl;
-  rocdl.chipset = chip.name;
-  kernels.addPass(createConvertGpuOpsToROCDLOps(rocdl));
-  kernels.addPass(createCanonicalizerPass());
-  kernels.addPass(createCSEPass());
-  kernels.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createGpuToLLVMConversionPass());
-  GpuModuleToBinaryPassOptions binary;
-  binary.compilationTarget = getFormat(format).str();
-  pm.addPass(createGpuModuleToBinaryPass(binary));
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -178,19 +197,26 @@ void relattn::buildRelAttnToGPUPipeline(OpPassManager &pm,
   pm.addPass(createGpuKernelOutliningPass());
   pm.addPass(createLowerAffinePass());
   simplify(pm);
-  if (options.target == GPUTarget::SPIRV) {
+  GPUFormat format = options.format;
+  switch (chip.target) {
+  case GPUTarget::NVVM:
+    addNVVM(pm, chip);
+    break;
+  case GPUTarget::ROCDL:
+    addROCDL(pm, chip);
+    break;
+  case GPUTarget::SPIRV:
     addSPIRV(pm, chip);
+    format = GPUFormat::Binary; // there is no other
+    break;
+  }
+  GpuModuleToBinaryPassOptions binary;
+  binary.compilationTarget = getFormat(format).str();
+  pm.addPass(createGpuModuleToBinaryPass(binary));
+  if (options.host == GPUHost::LLVM) {
+    addHost(pm);
     return;
   }
-  pm.addNestedPass<func::FuncOp>(createGpuAsyncRegionPass());
-  if (options.target == GPUTarget::ROCDL) {
-    addROCDL(pm, chip, options.format);
-    return;
-  }
-  gpu::GPUToNVVMPipelineOptions nvvm;
-  nvvm.cubinChip = chip.name;
-  nvvm.cubinFeatures = chip.features.str();
-  nvvm.cubinFormat = getFormat(options.format).str();
-  nvvm.optLevel = 3;
-  gpu::buildLowerToNVVMPassPipeline(pm, nvvm);
+  simplify(pm);
+  pm.addPass(createSymbolDCEPass()); // constants that kernels have now
 }

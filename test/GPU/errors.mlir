@@ -19,6 +19,7 @@
 // RUN: not relattn-opt %t/ok.mlir --relattn-convert-kernels-to-spirv=chip=metal 2>&1 | FileCheck %s --check-prefix=API
 // API: error: unknown chip 'metal': expected opencl or vulkan
 // RUN: relattn-opt %t/kernels.mlir --relattn-convert-kernels-to-spirv --verify-diagnostics --split-input-file
+// RUN: relattn-opt %t/many.mlir --relattn-convert-kernels-to-spirv=chip=vulkan --verify-diagnostics
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='warps=0' 2>&1 | FileCheck %s --check-prefix=SIZES
 // SIZES: error: expected tile sizes of at least 1
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='keys=24' 2>&1 | FileCheck %s --check-prefix=KEYS
@@ -177,6 +178,21 @@ module attributes {gpu.container_module} {
   func.func @f(%x: memref<4xf32>) {
     %c1 = arith.constant 1 : index
     gpu.launch_func @use::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<4xf32>)
+    return
+  }
+}
+
+//--- many.mlir
+module attributes {gpu.container_module} {
+  // expected-error @+1 {{a Vulkan kernel of 33 sizes and other indices: it can be told 32}}
+  gpu.module @many {
+    gpu.func @k(%a0: index, %a1: index, %a2: index, %a3: index, %a4: index, %a5: index, %a6: index, %a7: index, %a8: index, %a9: index, %a10: index, %a11: index, %a12: index, %a13: index, %a14: index, %a15: index, %a16: index, %a17: index, %a18: index, %a19: index, %a20: index, %a21: index, %a22: index, %a23: index, %a24: index, %a25: index, %a26: index, %a27: index, %a28: index, %a29: index, %a30: index, %a31: index, %a32: index, %x: memref<1xindex>) kernel {
+      gpu.return
+    }
+  }
+  func.func @f(%a0: index, %a1: index, %a2: index, %a3: index, %a4: index, %a5: index, %a6: index, %a7: index, %a8: index, %a9: index, %a10: index, %a11: index, %a12: index, %a13: index, %a14: index, %a15: index, %a16: index, %a17: index, %a18: index, %a19: index, %a20: index, %a21: index, %a22: index, %a23: index, %a24: index, %a25: index, %a26: index, %a27: index, %a28: index, %a29: index, %a30: index, %a31: index, %a32: index, %x: memref<1xindex>) {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @many::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%a0 : index, %a1 : index, %a2 : index, %a3 : index, %a4 : index, %a5 : index, %a6 : index, %a7 : index, %a8 : index, %a9 : index, %a10 : index, %a11 : index, %a12 : index, %a13 : index, %a14 : index, %a15 : index, %a16 : index, %a17 : index, %a18 : index, %a19 : index, %a20 : index, %a21 : index, %a22 : index, %a23 : index, %a24 : index, %a25 : index, %a26 : index, %a27 : index, %a28 : index, %a29 : index, %a30 : index, %a31 : index, %a32 : index, %x : memref<1xindex>)
     return
   }
 }

@@ -23,12 +23,14 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "relattn/InitAll.h"
 #include "relattn/Pipelines/Pipelines.h"
+#include "relattn/Target/KernelHeader.h"
 #include "relattn/Tiling/CPUTarget.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -64,19 +66,36 @@ struct Options {
                "vectoriser: tiles are vectors already, and 2 takes twice as "
                "long for code that is as fast)"),
       cl::init(1), cl::cat(category)};
-  cl::opt<std::string> target{
+  cl::opt<relattn::GPUTarget> target{
       "target",
-      cl::desc("A GPU's kernels instead, by relattn-to-gpu: nvvm, rocdl or "
-               "spirv"),
-      cl::init(""), cl::cat(category)};
+      cl::desc("A GPU's kernels instead, by relattn-to-gpu, and a C header "
+               "that launches them"),
+      cl::cat(category),
+      cl::values(clEnumValN(relattn::GPUTarget::NVVM, "nvvm", "NVIDIA's"),
+                 clEnumValN(relattn::GPUTarget::ROCDL, "rocdl", "AMD's"),
+                 clEnumValN(relattn::GPUTarget::SPIRV, "spirv",
+                            "any with OpenCL or Vulkan"))};
   cl::opt<std::string> chip{"chip",
                             cl::desc("GPU to compile for (default: sm_80, "
                                      "gfx90a, opencl)"),
                             cl::init(""), cl::cat(category)};
-  cl::opt<std::string> kernelFormat{
-      "format",
-      cl::desc("Of the kernels: isa (default), binary, llvm or offload"),
-      cl::init("isa"), cl::cat(category)};
+  cl::opt<relattn::GPUFormat> kernelFormat{
+      "format", cl::desc("Of the kernels (default: isa)"),
+      cl::init(relattn::GPUFormat::ISA), cl::cat(category),
+      cl::values(clEnumValN(relattn::GPUFormat::ISA, "isa",
+                            "assembly; a SPIR-V module"),
+                 clEnumValN(relattn::GPUFormat::Binary, "binary",
+                            "machine code; a SPIR-V module"),
+                 clEnumValN(relattn::GPUFormat::LLVM, "llvm",
+                            "optimised LLVM bitcode"),
+                 clEnumValN(relattn::GPUFormat::Offload, "offload",
+                            "LLVM bitcode as translated"))};
+  cl::opt<std::string> header{
+      "header",
+      cl::desc("The C header of a GPU's kernels (default: the output file's "
+               "name with .h; none for standard output)"),
+      cl::value_desc("file"), cl::init(""), cl::cat(category)};
+  bool targetsGPU() const { return target.getNumOccurrences() > 0; }
   cl::opt<std::string> cpu{
       "mcpu",
       cl::desc(
@@ -97,15 +116,15 @@ static LogicalResult lower(ModuleOp module, const Options &options) {
   PassManager pm(module->getName(), PassManager::Nesting::Implicit);
   if (failed(applyPassManagerCLOptions(pm)))
     return failure();
-  if (!options.target.empty()) {
+  if (options.targetsGPU()) {
     if (options.passes.hasAnyOccurrences())
       return fail("--target has passes of its own");
-    std::string pipeline = "relattn-to-gpu{target=" + options.target +
-                           " format=" + options.kernelFormat +
-                           (options.chip.empty() ? "" : " chip=") +
-                           options.chip + "}";
-    if (failed(parsePassPipeline(pipeline, pm)))
-      return fail("unknown target or format");
+    relattn::RelAttnToGPUOptions pipeline;
+    pipeline.target = relattn::GPUTarget(options.target);
+    pipeline.chip = std::string(options.chip);
+    pipeline.format = relattn::GPUFormat(options.kernelFormat);
+    pipeline.host = relattn::GPUHost::GPU;
+    relattn::buildRelAttnToGPUPipeline(pm, pipeline);
   } else if (options.passes.hasAnyOccurrences()) {
     auto report = [](const Twine &message) { return fail(message); };
     if (failed(options.passes.addToPipeline(pm, report)))
@@ -188,10 +207,9 @@ static LogicalResult emit(llvm::Module &module, llvm::TargetMachine &machine,
   return success();
 }
 
-static LogicalResult write(const Options &options, StringRef bytes) {
+static LogicalResult write(StringRef file, StringRef bytes) {
   std::string message;
-  std::unique_ptr<llvm::ToolOutputFile> output =
-      openOutputFile(options.output, &message);
+  std::unique_ptr<llvm::ToolOutputFile> output = openOutputFile(file, &message);
   if (!output)
     return fail(message);
   output->os() << bytes;
@@ -199,15 +217,35 @@ static LogicalResult write(const Options &options, StringRef bytes) {
   return success();
 }
 
-/// The code of the module's kernels, which are in one object.
+/// The code of the module's kernels, which are in one object, and the header.
 static LogicalResult writeKernels(ModuleOp module, const Options &options) {
   auto binaries = llvm::to_vector(module.getOps<gpu::BinaryOp>());
   if (binaries.empty())
     return fail("the module has no kernel");
   if (binaries.size() > 1 || binaries[0].getObjects().size() != 1)
     return fail("the module has kernels in several objects");
+  SmallString<64> header(options.header);
+  if (header.empty() && options.output != "-") {
+    header = options.output;
+    llvm::sys::path::replace_extension(header, "h");
+    if (header == StringRef(options.output))
+      return fail("the header would replace the output file: name it by "
+                  "--header");
+  }
   auto object = cast<gpu::ObjectAttr>(binaries[0].getObjects()[0]);
-  return write(options, object.getObject().getValue());
+  if (header.empty())
+    return write(options.output, object.getObject().getValue());
+  llvm::Expected<relattn::GPUChip> chip =
+      relattn::GPUChip::get(options.target, options.chip);
+  if (!chip)
+    return fail(llvm::toString(chip.takeError()));
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (failed(relattn::translateToKernelHeader(
+          module, *chip, llvm::sys::path::filename(header), stream)) ||
+      failed(write(options.output, object.getObject().getValue())))
+    return failure();
+  return write(header, text);
 }
 
 static LogicalResult compile(const Options &options,
@@ -226,7 +264,7 @@ static LogicalResult compile(const Options &options,
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module || failed(lower(*module, options)))
     return failure();
-  if (!options.target.empty())
+  if (options.targetsGPU())
     return writeKernels(*module, options);
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> translated =
@@ -242,7 +280,7 @@ static LogicalResult compile(const Options &options,
   llvm::raw_svector_ostream stream(bytes);
   if (failed(emit(*translated, *machine, options.format, stream)))
     return failure();
-  return write(options, stream.str());
+  return write(options.output, stream.str());
 }
 
 int main(int argc, char **argv) {

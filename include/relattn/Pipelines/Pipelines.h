@@ -69,6 +69,9 @@ void buildRelAttnToCPUPipeline(OpPassManager &pm,
 /// What relattn-to-gpu leaves in `gpu.binary`.
 enum class GPUFormat { ISA, Binary, Offload, LLVM };
 
+/// What it makes of host code.
+enum class GPUHost { LLVM, GPU };
+
 struct RelAttnToGPUOptions : public PassPipelineOptions<RelAttnToGPUOptions> {
   Option<GPUTarget> target{
       *this, "target", llvm::cl::desc("Whose GPU (default: nvvm)"),
@@ -92,6 +95,14 @@ struct RelAttnToGPUOptions : public PassPipelineOptions<RelAttnToGPUOptions> {
           clEnumValN(GPUFormat::LLVM, "llvm", "optimised LLVM bitcode"),
           clEnumValN(GPUFormat::Offload, "offload",
                      "LLVM bitcode as translated"))};
+  Option<GPUHost> host{
+      *this, "host", llvm::cl::desc("What host code becomes (default: llvm)"),
+      llvm::cl::init(GPUHost::LLVM),
+      llvm::cl::values(
+          clEnumValN(GPUHost::LLVM, "llvm",
+                     "the LLVM dialect, with calls of MLIR's mgpu functions"),
+          clEnumValN(GPUHost::GPU, "gpu",
+                     "launches of the gpu dialect, for other runtimes"))};
   Option<int64_t> warps{*this, "warps",
                         llvm::cl::desc("Warps of a workgroup (default: 4)"),
                         llvm::cl::init(4)};
@@ -105,8 +116,8 @@ struct RelAttnToGPUOptions : public PassPipelineOptions<RelAttnToGPUOptions> {
 };
 
 /// relattn-to-gpu: from relattn, linalg, tensor, arith, math, scf and func to
-/// host code in the LLVM dialect that launches kernels in `gpu.binary`; tensors
-/// are in the GPU's memory. What no schedule takes is an error at its location.
+/// host code that launches kernels in `gpu.binary`; tensors are in the GPU's
+/// memory. What no schedule takes is an error at its location.
 void buildRelAttnToGPUPipeline(OpPassManager &pm,
                                const RelAttnToGPUOptions &options);
 
