@@ -7,6 +7,7 @@ Parameters (`lit --param NAME=VALUE`):
   quick=1             leave out the tests that take more than a few seconds
 """
 
+import ctypes
 import os
 import platform
 import shutil
@@ -98,6 +99,10 @@ if config.torch_tests:
         config.available_features.add("torch-mlir")
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
+try:
+    ctypes.CDLL("libcuda.so.1")
+except OSError:
+    config.available_features.add("no-cuda")
 # OpenCL on the CPU (PoCL), and under a simulator that sees races; Vulkan on Mesa's
 # software device; the validator of SPIR-V.
 if os.path.exists(os.path.join(libraries, "librelattn_opencl_runtime.so")):

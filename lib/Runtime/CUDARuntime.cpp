@@ -12,8 +12,8 @@
 // own, for which the host code waits. The context is the device's primary one,
 // which PyTorch and the CUDA run-time library use as well.
 //
-// An error of the driver ends the process with its name: host code has no way
-// to return it.
+// An error of the driver ends the process with its name, at once (what runs at
+// its end may need the driver): host code has no way to return it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,7 +44,7 @@ struct Driver {
     library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
     if (!library) {
       fprintf(stderr, "relattn: error: no CUDA driver: %s\n", dlerror());
-      exit(1);
+      _Exit(1);
     }
     load(errorName, "cuGetErrorName");
     load(errorString, "cuGetErrorString");
@@ -85,7 +85,7 @@ struct Driver {
     function = reinterpret_cast<Function *>(dlsym(library, name));
     if (!function) {
       fprintf(stderr, "relattn: error: the CUDA driver has no %s\n", name);
-      exit(1);
+      _Exit(1);
     }
   }
 
@@ -96,7 +96,7 @@ struct Driver {
     errorName(result, &name);
     errorString(result, &text);
     fprintf(stderr, "relattn: error: %s: %s (%s)\n", what, name, text);
-    exit(1);
+    _Exit(1);
   }
 
   void *library;

@@ -12,7 +12,8 @@
 // before version 5, Oclgrind), gets it from the translator `llvm-spirv-15`,
 // which is looked for on PATH.
 //
-// An error ends the process with its name: host code has no way to return it.
+// An error ends the process with its name, at once (what runs at its end may
+// need the device): host code has no way to return it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,7 +37,7 @@ void check(cl_int result, const char *what, const char *name = "") {
     return;
   fprintf(stderr, "relattn: error: OpenCL: %s%s failed with code %d\n", what,
           name, result);
-  exit(1);
+  _Exit(1);
 }
 
 struct Device {
@@ -45,7 +46,7 @@ struct Device {
     cl_uint count = 0;
     if (clGetPlatformIDs(1, &platform, &count) != CL_SUCCESS || count == 0) {
       fprintf(stderr, "relattn: error: OpenCL: no platform\n");
-      exit(1);
+      _Exit(1);
     }
     check(clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &device, nullptr),
           "clGetDeviceIDs");
@@ -90,7 +91,7 @@ public:
     int file = mkstemp(path.data());
     if (file < 0) {
       perror("relattn: error: a temporary file");
-      exit(1);
+      _Exit(1);
     }
     close(file);
   }
@@ -100,7 +101,7 @@ public:
     FILE *file = fopen(path.c_str(), "wb");
     if (!file || fwrite(data, 1, size, file) != size || fclose(file)) {
       perror("relattn: error: a temporary file");
-      exit(1);
+      _Exit(1);
     }
   }
   std::vector<unsigned char> read() {
@@ -129,14 +130,14 @@ std::vector<unsigned char> translateToSPIR(const void *data, size_t size) {
                    const_cast<char **>(command), environ) != 0) {
     fprintf(stderr, "relattn: error: OpenCL: this device takes no SPIR-V, and "
                     "llvm-spirv-15, which makes SPIR of it, is not on PATH\n");
-    exit(1);
+    _Exit(1);
   }
   std::vector<unsigned char> bitcode;
   if (waitpid(child, &status, 0) == child && status == 0)
     bitcode = output.read();
   if (bitcode.empty()) {
     fprintf(stderr, "relattn: error: OpenCL: llvm-spirv-15 failed\n");
-    exit(1);
+    _Exit(1);
   }
   return bitcode;
 }

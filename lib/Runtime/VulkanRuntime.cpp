@@ -10,7 +10,8 @@
 // drivers that the loader looks at). Every feature that a kernel may need and
 // the device has is switched on.
 //
-// An error ends the process with its name: host code has no way to return it.
+// An error ends the process with its name, at once (what runs at its end may
+// need the device): host code has no way to return it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,7 +28,7 @@ namespace {
 
 [[noreturn]] void fail(const char *what) {
   fprintf(stderr, "relattn: error: Vulkan: %s\n", what);
-  exit(1);
+  _Exit(1);
 }
 
 void check(VkResult result, const char *what) {
@@ -35,7 +36,7 @@ void check(VkResult result, const char *what) {
     return;
   fprintf(stderr, "relattn: error: Vulkan: %s failed with code %d\n", what,
           result);
-  exit(1);
+  _Exit(1);
 }
 
 template <typename Info>
