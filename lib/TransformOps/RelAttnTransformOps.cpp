@@ -48,6 +48,9 @@ transform::TileAttentionOp::apply(TransformRewriter &rewriter,
   options.rows = getRows();
   options.rowKeys = getRowKeys();
   options.workers = getWorkers();
+  options.workgroups = getWorkgroups();
+  options.matrixUnits = getMatrixUnits();
+  options.sharedBytes = getSharedBytes();
   SmallVector<Operation *> targets =
       llvm::to_vector(state.getPayloadOps(getTarget()));
   for (Operation *target : targets) {
@@ -55,7 +58,8 @@ transform::TileAttentionOp::apply(TransformRewriter &rewriter,
     if (!op)
       return emitDefiniteFailure("expected relattn.attention, got ")
              << target->getName();
-    if (StringRef obstacle = relattn::getTilingObstacle(op); !obstacle.empty())
+    if (StringRef obstacle = relattn::getTilingObstacle(op, options.workgroups);
+        !obstacle.empty())
       return emitSilenceableError() << "cannot tile: " << obstacle;
   }
   SmallVector<Operation *> loops;
@@ -89,8 +93,8 @@ transform::DecomposeAttentionOp::apply(TransformRewriter &rewriter,
     if (auto merge = dyn_cast<relattn::MergeOp>(target))
       relattn::decomposeMerge(rewriter, merge);
     else
-      relattn::decomposeAttention(rewriter,
-                                  cast<relattn::OnlineAttentionOp>(target));
+      relattn::decomposeAttention(
+          rewriter, cast<relattn::OnlineAttentionOp>(target), getWorkgroups());
   }
   return DiagnosedSilenceableFailure::success();
 }

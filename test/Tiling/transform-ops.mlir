@@ -40,6 +40,32 @@ module attributes {transform.with_named_sequence} {
 
 // -----
 
+// For a GPU's workgroups: scores are not transposed, exponentials of base 2.
+// CHECK-LABEL: func @workgroups
+// CHECK: scf.forall
+// CHECK:   scf.for {{.*}} step %{{.*}} -> (tensor<32x16xf32>, tensor<32xf32>, tensor<32xf32>)
+// CHECK:   linalg.generic {{.*}} outs(%{{.*}} : tensor<32x32xf32>) attrs = {relattn.tile = "scores"}
+// CHECK:   math.exp2
+// CHECK-NOT: relattn.online_attention
+// CHECK: } {tiled}
+func.func @workgroups(%q: tensor<?x16xf16>, %k: tensor<?x16xf16>, %init: tensor<?x16xf16>) -> tensor<?x16xf16> {
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<?x16xf16>, tensor<?x16xf16>, tensor<?x16xf16>) outs(%init : tensor<?x16xf16>)
+  return %out : tensor<?x16xf16>
+}
+
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %attention = transform.structured.match ops{["relattn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %loops = transform.relattn.tile_attention %attention {workgroups, lanes = 32, keys = 32} : (!transform.any_op) -> !transform.any_op
+    transform.annotate %loops "tiled" : !transform.any_op
+    %steps = transform.structured.match ops{["relattn.online_attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    transform.relattn.decompose_attention %steps {workgroups} : !transform.any_op
+    transform.yield
+  }
+}
+
+// -----
+
 func.func @dynamic_depth(%q: tensor<?x?xf32>, %init: tensor<?x?xf32>) -> tensor<?x?xf32> {
   %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %q, %q : tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>) outs(%init : tensor<?x?xf32>)
   return %out : tensor<?x?xf32>

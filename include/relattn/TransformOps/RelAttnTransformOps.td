@@ -108,7 +108,10 @@ def TileAttentionOp : Op<Transform_Dialect, "relattn.tile_attention",
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "96">:$keys,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "8">:$rows,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "512">:$row_keys,
-    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$workers
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$workers,
+    UnitAttr:$workgroups,
+    DefaultValuedAttr<BoolAttr, "true">:$matrix_units,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$shared_bytes
   );
   let results = (outs TransformHandleTypeInterface:$loops);
   let assemblyFormat =
@@ -123,10 +126,12 @@ def DecomposeAttentionOp : Op<Transform_Dialect,
   let summary = "Turn steps and merges of attention into linalg";
   let description = [{
     Replaces each `relattn.online_attention` and `relattn.merge` of `target` by
-    linalg on tiles, as the pass `relattn-decompose-attention` does. Another op is
-    a definite error. An example stands with `relattn.tile_attention`.
+    linalg on tiles, as the pass `relattn-decompose-attention` does; `workgroups` is
+    for steps that were tiled with it. Another op is a definite error. An example
+    stands with `relattn.tile_attention`.
   }];
-  let arguments = (ins TransformHandleTypeInterface:$target);
+  let arguments = (ins TransformHandleTypeInterface:$target,
+                   UnitAttr:$workgroups);
   let results = (outs);
   let assemblyFormat = "$target attr-dict `:` type($target)";
 }
