@@ -34,7 +34,7 @@ struct ConvertTilesToGPU
     schedule.target = target;
     schedule.maxSharedBytes = sharedBytes;
     bool fits = hasMatrixUnits;
-    int64_t rows = 0;
+    int64_t rows = 0, keys = 0, registers = 0;
     loop->walk([&](linalg::GenericOp op) {
       std::optional<TileKind> kind = getTileKind(op);
       if (kind != TileKind::Scores && kind != TileKind::Values)
@@ -48,13 +48,30 @@ struct ConvertTilesToGPU
       int64_t size = place ? factor.getDimSize(*place) : 0;
       fits &= factor.getElementTypeBitWidth() == 16 && size % 16 == 0 &&
               size <= Schedule::kMaxMmaColumns;
-      rows = cast<MemRefType>(op.getDpsInits()[0].getType()).getDimSize(0);
+      auto result = cast<MemRefType>(op.getDpsInits()[0].getType());
+      rows = result.getDimSize(0);
+      if (kind == TileKind::Scores)
+        keys = std::max(keys, result.getDimSize(1));
+      else
+        registers = size * result.getElementTypeBitWidth() / 32;
     });
     if (fits || rows == 0)
       return schedule;
     schedule.kind = Schedule::Simt;
     schedule.rows = rows;
     schedule.rowTiles = 1;
+    // What one thread can hold of the output. SPIR-V has no exchange among
+    // threads that every driver takes.
+    constexpr int64_t kMaxRegisters = 64;
+    if (target == GPUTarget::SPIRV || registers <= kMaxRegisters)
+      return schedule;
+    // Peers exchange within whole warps.
+    while ((registers > kMaxRegisters * schedule.peers ||
+            rows * schedule.peers % Fragment::kNumLanes != 0) &&
+           keys % (2 * schedule.peers) == 0)
+      schedule.peers *= 2;
+    if (rows * schedule.peers % Fragment::kNumLanes != 0)
+      schedule.peers = 1;
     return schedule;
   }
 

@@ -195,8 +195,11 @@ LogicalResult TileEmitter::createStaged(scf::ForOp last) {
       return fail(op, "d or e of " + Twine(columns) +
                           ": it takes multiples of 16 up to " +
                           Twine(Schedule::kMaxMmaColumns));
+    // Peers read as many columns each.
     Value storage =
-        createShared({schedule.isMma() ? 2 : 1, rows, columns}, element);
+        createShared({schedule.isMma() ? 2 : 1, rows,
+                      int64_t(llvm::alignTo(columns, schedule.peers))},
+                     element);
     staged.push_back({operand, storage, rows, columns, isTransposed});
   }
   return success();

@@ -136,7 +136,9 @@ TileEmitter::getSpace(linalg::LinalgOp op, MutableArrayRef<View> views) {
     hasRow = true;
     if (view.tile->place == Tile::Matrix) {
       space.column = map.getDimPosition(1);
-      space.columns = view.tile->columns;
+      space.columns = view.tile->paddedColumns;
+      if (view.tile->columns < space.columns)
+        space.columnEnd = index(view.tile->columns);
     }
   }
   if (!hasRow || op.getNumLoops() > 2 ||
@@ -153,14 +155,35 @@ TileEmitter::getSpace(linalg::LinalgOp op, MutableArrayRef<View> views) {
   return space;
 }
 
+/// The value of lane l ^ mask. Shuffles move 32 bits.
+Value TileEmitter::exchange(Value value, int64_t mask) {
+  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  Value width = arith::ConstantIntOp::create(b, loc, Fragment::kNumLanes, 32),
+        offset = arith::ConstantIntOp::create(b, loc, mask, 32);
+  auto shuffle = [&](Value part) -> Value {
+    return gpu::ShuffleOp::create(b, loc, part, offset, width,
+                                  gpu::ShuffleMode::XOR)
+        .getShuffleResult();
+  };
+  if (!value.getType().isF64())
+    return shuffle(value);
+  Value bits = arith::BitcastOp::create(b, loc, i64, value);
+  Value half = arith::ConstantIntOp::create(b, loc, 32, 64);
+  Value high = arith::ShRUIOp::create(b, loc, bits, half);
+  auto move = [&](Value part) -> Value {
+    part = arith::TruncIOp::create(b, loc, i32, part);
+    return arith::ExtUIOp::create(b, loc, i64, shuffle(part));
+  };
+  Value low = move(bits);
+  high = arith::ShLIOp::create(b, loc, move(high), half);
+  return arith::BitcastOp::create(b, loc, value.getType(),
+                                  arith::OrIOp::create(b, loc, high, low));
+}
+
 /// Over the lanes that hold parts of one row.
 Value TileEmitter::reduceOverPeers(Value value, bool isMaximum) {
-  Value width = arith::ConstantIntOp::create(b, loc, Fragment::kNumLanes, 32);
   for (int64_t mask : accumulators.getRowPeers()) {
-    Value offset = arith::ConstantIntOp::create(b, loc, mask, 32);
-    Value other = gpu::ShuffleOp::create(b, loc, value, offset, width,
-                                         gpu::ShuffleMode::XOR)
-                      .getShuffleResult();
+    Value other = exchange(value, mask);
     if (isMaximum)
       value = arith::MaximumFOp::create(b, loc, value, other);
     else

@@ -51,10 +51,11 @@ Fragment Fragment::getMma16816C(MLIRContext *context) {
       4, 16, 8);
 }
 
-Fragment Fragment::getRowPerLane(MLIRContext *context) {
-  Builder b(context);
-  AffineExpr lane = b.getAffineDimExpr(0), reg = b.getAffineSymbolExpr(0);
-  return Fragment(AffineMap::get(1, 1, {lane, reg}, context), 1, kNumLanes, 1);
+Fragment Fragment::getRowPerPeers(MLIRContext *context, int64_t peers) {
+  AffineExpr lane = getAffineDimExpr(0, context);
+  AffineMap map =
+      AffineMap::get(1, 1, {lane.floorDiv(peers), lane % peers}, context);
+  return Fragment(map, 1, kNumLanes / peers, peers);
 }
 
 Fragment::Position Fragment::getPosition(int64_t lane, int64_t reg) const {

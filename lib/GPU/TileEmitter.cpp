@@ -27,9 +27,10 @@ using namespace mlir::relattn;
 TileEmitter::TileEmitter(scf::ForallOp forall, OpBuilder &builder,
                          Schedule schedule)
     : forall(forall), b(builder), loc(forall.getLoc()), schedule(schedule),
-      accumulators(schedule.isMma()
-                       ? Fragment::getMma16816C(builder.getContext())
-                       : Fragment::getRowPerLane(builder.getContext())),
+      accumulators(
+          schedule.isMma()
+              ? Fragment::getMma16816C(builder.getContext())
+              : Fragment::getRowPerPeers(builder.getContext(), schedule.peers)),
       factors(Fragment::getMma16816A(builder.getContext())),
       rowGroups(accumulators.getRowGroups()),
       numRowGroups(*llvm::max_element(rowGroups) + 1) {}
@@ -160,7 +161,9 @@ LogicalResult TileEmitter::classify(Block &block) {
     } else if (type.getRank() == 2) {
       tile = {shared.contains(op) ? Tile::Shared : Tile::Matrix, Value(), rows,
               type.getDimSize(1)};
-      registers = schedule.rowTiles * tile.columns /
+      tile.paddedColumns =
+          llvm::alignTo(tile.columns, accumulators.getNumColumns());
+      registers = schedule.rowTiles * tile.paddedColumns /
                   accumulators.getNumColumns() * accumulators.getNumRegisters();
       if (schedule.isMma() &&
           (tile.columns % 16 != 0 || tile.columns > Schedule::kMaxMmaColumns)) {

@@ -32,12 +32,12 @@ namespace mlir::relattn {
 struct Schedule {
   enum Kind {
     Mma, ///< mma.m16n8k16: factors of 16 bits, accumulators of f32
-    Simt ///< multiply-adds, a row for each thread: any type and target
+    Simt ///< multiply-adds, a row for each few threads: any type and target
   } kind = Mma;
   /// Warps of 32 threads, each with `rowTiles` times the rows of a fragment.
   int64_t warps = 4, rowTiles = 2;
-  /// Of the simt schedule: rows of a tile, each a thread's.
-  int64_t rows = 0;
+  /// Of the simt schedule: rows of a tile, and threads that share each.
+  int64_t rows = 0, peers = 1;
   /// Whose intrinsics kernels call.
   GPUTarget target = GPUTarget::NVVM;
   /// Shared memory that a workgroup may have; 0: no limit.
@@ -50,7 +50,7 @@ struct Schedule {
 
   bool isMma() const { return kind == Mma; }
   int64_t getNumThreads() const {
-    return isMma() ? warps * Fragment::kNumLanes : rows;
+    return isMma() ? warps * Fragment::kNumLanes : rows * peers;
   }
   /// The kernel declares what it needs; else the launch says it.
   bool hasStaticSharedMemory() const { return target == GPUTarget::SPIRV; }
@@ -84,6 +84,8 @@ private:
     /// shared memory.
     Value storage;
     int64_t rows = 0, columns = 0;
+    /// Columns that registers hold: as many in each lane.
+    int64_t paddedColumns = 0;
     /// A row's sums of what each lane has, to be added over its peers.
     bool isPartial = false;
   };
@@ -169,10 +171,11 @@ private:
   Value emitLog(Value x);
   Value loadRegister(Value storage, int64_t reg);
   void storeRegister(Value value, Value storage, int64_t reg);
+  Value exchange(Value value, int64_t mask);
   Value reduceOverPeers(Value value, bool isMaximum);
   int64_t getMatrixRegister(const Tile &tile, int64_t rowTile,
                             int64_t columnTile, int64_t reg) {
-    return (rowTile * (tile.columns / accumulators.getNumColumns()) +
+    return (rowTile * (tile.paddedColumns / accumulators.getNumColumns()) +
             columnTile) *
                accumulators.getNumRegisters() +
            reg;
@@ -208,6 +211,7 @@ private:
                                   Value column, bool isTransposed);
   LogicalResult emitSimtScores(linalg::GenericOp op);
   LogicalResult emitSimtValues(linalg::GenericOp op);
+  void shareWeights(const Tile &weights);
   void multiplyAdd(Value storage, int64_t reg, Value a, Value factor);
   SmallVector<Value> multiply(ArrayRef<Value> a, ArrayRef<Value> factor,
                               ArrayRef<Value> accumulator);
@@ -235,6 +239,9 @@ private:
   /// In the key loops.
   SmallVector<Staged> staged;
   Value currentBuffer;
+  /// Of the simt schedule: the weights of a tile, [rows, keys], which the peers
+  /// of a row read by the number of the key.
+  Value sharedWeights;
   /// Queries are read from shared memory for each tile of keys: where output
   /// and scores leave no registers for them.
   bool sharesQueries = false;

@@ -57,8 +57,23 @@ static StringRef getFormat(GPUFormat format) {
   llvm_unreachable("unknown format");
 }
 
-/// Kernels to LLVM's dialect and its NVIDIA part, as in upstream's
+/// Kernels to LLVM's dialect, their gpu ops by `convert`: as in upstream's
 /// gpu-lower-to-nvvm-pipeline, which does the same to host code at once.
+static void addLLVM(OpPassManager &kernels, std::unique_ptr<Pass> convert) {
+  kernels.addPass(createConvertVectorToSCFPass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createArithToLLVMConversionPass());
+  kernels.addPass(createConvertIndexToLLVMPass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(std::move(convert));
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+}
+
 static void addNVVM(OpPassManager &pm, const GPUChip &chip) {
   GpuNVVMAttachTargetOptions attach;
   attach.chip = chip.name;
@@ -66,43 +81,20 @@ static void addNVVM(OpPassManager &pm, const GPUChip &chip) {
   attach.optLevel = 3;
   pm.addPass(createGpuNVVMAttachTarget(attach));
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createSetOccupancy());
   kernels.addPass(createConvertNVGPUToNVVMPass());
-  kernels.addPass(createConvertVectorToSCFPass());
-  kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(createConvertNVVMToLLVMPass());
-  kernels.addPass(memref::createExpandStridedMetadataPass());
-  kernels.addPass(createLowerAffinePass());
-  kernels.addPass(createArithToLLVMConversionPass());
-  kernels.addPass(createConvertIndexToLLVMPass());
-  kernels.addPass(createCanonicalizerPass());
-  kernels.addPass(createCSEPass());
-  kernels.addPass(createConvertGpuOpsToNVVMOps());
-  kernels.addPass(createCanonicalizerPass());
-  kernels.addPass(createCSEPass());
-  kernels.addPass(createReconcileUnrealizedCastsPass());
+  addLLVM(kernels, createConvertGpuOpsToNVVMOps());
 }
 
-/// The same with AMD's part, for which upstream has no pipeline.
 static void addROCDL(OpPassManager &pm, const GPUChip &chip) {
   GpuROCDLAttachTargetOptions attach;
   attach.chip = chip.name;
   attach.optLevel = 3;
   pm.addPass(createGpuROCDLAttachTarget(attach));
-  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
-  kernels.addPass(createConvertVectorToSCFPass());
-  kernels.addPass(createSCFToControlFlowPass());
-  kernels.addPass(memref::createExpandStridedMetadataPass());
-  kernels.addPass(createLowerAffinePass());
-  kernels.addPass(createArithToLLVMConversionPass());
-  kernels.addPass(createConvertIndexToLLVMPass());
-  kernels.addPass(createCanonicalizerPass());
-  kernels.addPass(createCSEPass());
   ConvertGpuOpsToROCDLOpsOptions rocdl;
   rocdl.chipset = chip.name;
-  kernels.addPass(createConvertGpuOpsToROCDLOps(rocdl));
-  kernels.addPass(createCanonicalizerPass());
-  kernels.addPass(createCSEPass());
-  kernels.addPass(createReconcileUnrealizedCastsPass());
+  addLLVM(pm.nest<gpu::GPUModuleOp>(), createConvertGpuOpsToROCDLOps(rocdl));
 }
 
 /// Kernels to the spirv dialect, without LLVM.

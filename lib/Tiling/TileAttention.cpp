@@ -222,18 +222,21 @@ static bool fitsMatrixUnits(AttentionOp op) {
                       });
 }
 
-/// Queries, keys and values of a workgroup, whose rows start on 16 bytes and 16
-/// behind the end of the one before.
+/// Queries, keys, values and weights of a workgroup, whose rows start on 16
+/// bytes and 16 behind the end of the one before.
 static int64_t getSharedBytes(AttentionOp op, const TileSizes &sizes) {
-  auto getRow = [](Value tensor, int64_t columns) -> int64_t {
-    int64_t bytes = getElementTypeOrSelf(tensor).getIntOrFloatBitWidth() / 8;
-    return llvm::alignTo(columns * bytes, 16) + 16;
+  auto getRow = [](Type type, int64_t columns) -> int64_t {
+    return llvm::alignTo(columns * type.getIntOrFloatBitWidth() / 8, 16) + 16;
   };
+  // Threads that share a row read up to so many columns beyond its end.
+  constexpr int64_t kMaxPeers = 8;
   int64_t depth = op.getStaticSize(AttentionOp::D),
           width = op.getStaticSize(AttentionOp::E);
-  return sizes.lanes * getRow(op.getQuery(), depth) +
-         sizes.keys *
-             (getRow(op.getKey(), depth) + getRow(op.getValue(), width));
+  Type type = getElementTypeOrSelf(op.getQuery());
+  return sizes.lanes * (getRow(type, depth) +
+                        getRow(op.getAccumulatorType(), sizes.keys)) +
+         sizes.keys * (getRow(type, llvm::alignTo(depth, kMaxPeers)) +
+                       getRow(type, llvm::alignTo(width, kMaxPeers)));
 }
 
 static TileSizes getWorkgroupSizes(AttentionOp op,

@@ -11,7 +11,7 @@
 // SHARED: error: the mma schedule cannot take tiles of {{[0-9]+}} bytes of shared memory, of which the chip has 101376: fewer keys or rows need less
 // RUN: relattn-opt %t/wide.mlir --relattn-to-gpu=chip=sm_75 -o /dev/null
 // RUN: not relattn-opt %t/tile-of-keys.mlir --relattn-convert-tiles-to-gpu='matrix-units=false shared-bytes=4096' 2>&1 | FileCheck %s --check-prefix=SIMT
-// SIMT: error: the simt schedule cannot take tiles of 7680 bytes of shared memory, of which the chip has 4096
+// SIMT: error: the simt schedule cannot take tiles of 12288 bytes of shared memory, of which the chip has 4096
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='target=spirv chip=metal' 2>&1 | FileCheck %s --check-prefix=SPIRV
 // SPIRV: error: unknown chip 'metal' of target=spirv: expected opencl or vulkan
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='target=spirv format=llvm' 2>&1 | FileCheck %s --check-prefix=BITCODE

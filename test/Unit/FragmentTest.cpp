@@ -36,7 +36,8 @@ TEST(Fragment, HoldsEachElementOnce) {
   expectEachElementOnce(Fragment::getMma16816A(&context));
   expectEachElementOnce(Fragment::getMma16816B(&context));
   expectEachElementOnce(Fragment::getMma16816C(&context));
-  expectEachElementOnce(Fragment::getRowPerLane(&context));
+  for (int64_t peers : {1, 2, 4, 8})
+    expectEachElementOnce(Fragment::getRowPerPeers(&context, peers));
 }
 
 // "Matrix Fragments for mma.m16n8k16": groupID = lane >> 2 and
@@ -68,7 +69,9 @@ TEST(Fragment, KnowsRowsAndPeers) {
   Fragment c = Fragment::getMma16816C(&context);
   EXPECT_EQ(c.getRowGroups(), (SmallVector<int64_t>{0, 0, 1, 1}));
   EXPECT_EQ(c.getRowPeers(), (SmallVector<int64_t>{1, 2}));
-  EXPECT_TRUE(Fragment::getRowPerLane(&context).getRowPeers().empty());
+  EXPECT_TRUE(Fragment::getRowPerPeers(&context, 1).getRowPeers().empty());
+  EXPECT_EQ(Fragment::getRowPerPeers(&context, 4).getRowPeers(),
+            (SmallVector<int64_t>{1, 2}));
 }
 
 // Two results of 8 columns are one factor of 16.

@@ -28,9 +28,9 @@ public:
   static Fragment getMma16816B(MLIRContext *context);
   static Fragment getMma16816C(MLIRContext *context);
 
-  /// One row of one column in each lane: what a thread without a matrix unit
-  /// has.
-  static Fragment getRowPerLane(MLIRContext *context);
+  /// One element in each lane, a row in `peers` lanes (a power of two) that
+  /// stand side by side: what threads without a matrix unit have.
+  static Fragment getRowPerPeers(MLIRContext *context, int64_t peers);
 
   /// (lane)[register] -> (row, column).
   AffineMap getMap() const { return map; }

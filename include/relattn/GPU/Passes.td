@@ -27,9 +27,10 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
       `cp.async` while the other is multiplied; the strip straight into the
       accumulators; the maximum by shuffles among the four lanes of a row; 2^x by
       `ex2.approx.ftz`, weights rounded to the values' type;
-    - other attention by the *simt* schedule: a row of queries for each thread, its
-      scores and output in registers, queries, keys and values in shared memory,
-      products by multiply-adds, nothing rounded but by the accumulator. For SPIR-V
+    - other attention by the *simt* schedule: a row of queries for each thread, or
+      for as many threads as it takes to hold its output, scores and output in
+      registers, queries, keys, values and weights in shared memory, products by
+      multiply-adds, nothing rounded but by the accumulator. For SPIR-V
       2^x and the logarithm are arithmetic, as drivers promise little of their own,
       and a grid of more than 65,535 workgroups has two dimensions;
     - elementwise ops on memory (the strip): a thread for each element.
@@ -69,7 +70,28 @@ def CheckGPUTarget : Pass<"relattn-check-gpu-target", "::mlir::ModuleOp"> {
   let description = [{
     An unknown chip, one without the instructions of the schedules, a tool that is
     missing, and each `relattn.attention` that `relattn-tile-attention` left are
-    errors, the last at the op, with the reason.
+    errors, the last at the op, with the reason. What `relattn-to-gpu` refuses, here
+    or in a later pass:
+
+    | what | of which target | the choice that works |
+    |---|---|---|
+    | d or e dynamic, 0 or above 256 | all | `relattn-to-cpu` |
+    | a static size of 0 | all | `relattn-to-cpu` |
+    | a bias that is no function of the offset, but a dense one | all | a dense bias |
+    | host code that computes on tensors or reads them | all | `convert-relattn-to-linalg` and a compiler of linalg for GPUs |
+    | chips before sm_70 | nvvm | |
+    | tiles beyond the chip's shared memory | all | fewer `keys`, `warps` or `row-tiles` |
+    | `format=binary` without `ptxas` or `ld.lld` | nvvm, rocdl | `format=isa` |
+    | `format=llvm` or `offload` | spirv | `format=isa` or `binary` |
+    | constants of more than 4,096 elements | spirv | an argument |
+    | more than 32 dynamic sizes of one kernel | spirv, vulkan | static sizes |
+    | an index, size or offset of 2^31 or more | spirv, vulkan (at run time) | `chip=opencl` |
+
+    SPIR-V needs of a driver, where such types occur: f16 cl_khr_fp16 (OpenCL) or
+    shaderFloat16 and storageBuffer16BitAccess (Vulkan); f64 cl_khr_fp64 or
+    shaderFloat64 and shaderInt64; bf16 shaderInt16 and storageBuffer16BitAccess;
+    masks of i1 shaderInt8 and storageBuffer8BitAccess; and in Vulkan
+    shaderSignedZeroInfNanPreserveFloat32 (or 64): hidden scores are infinities.
   }];
   let options = [
     Option<"target", "target", "::mlir::relattn::GPUTarget",
@@ -96,6 +118,16 @@ def AllocateOnGPU : Pass<"relattn-allocate-on-gpu", "::mlir::func::FuncOp"> {
     writes a buffer is an error: tensors are in the GPU's memory.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect"];
+}
+
+def SetOccupancy : Pass<"relattn-set-occupancy", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Let NVIDIA's assembler take the registers that kernels need";
+  let description = [{
+    Kernels with shared memory and without matrix units say that a multiprocessor
+    has to hold one workgroup (`nvvm.minctasm`): else ptxas may spill for more of
+    them, which shared memory has no room for.
+  }];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
 }
 
 def ConvertKernelsToSPIRV : Pass<"relattn-convert-kernels-to-spirv",

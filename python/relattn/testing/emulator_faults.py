@@ -24,34 +24,41 @@ from relattn.testing.case import Case
 ORDERS = ["", "reverse", "eager,greedy", "eager,greedy,reverse"]
 
 
-def make_case():
-    # Low, band and high tiles, last keys and last queries, two blocks of queries.
+#: Schedule -> options of relattn-to-gpu.
+SCHEDULES = {"mma": "warps=2 row-tiles=2 keys=32", "simt": "warps=1 row-tiles=1 keys=16"}
+
+
+def make_case(schedule):
+    # Low, band and high tiles, last keys and last queries, two blocks of queries; a
+    # row shared by two threads.
     rng = np.random.default_rng(5)
-    make = lambda n: rng.standard_normal((1, 1, n, 32)).astype(ml_dtypes.bfloat16)
+    depth, dtype = {"mma": (32, ml_dtypes.bfloat16), "simt": (72, np.float32)}[schedule]
+    make = lambda n: rng.standard_normal((1, 1, n, depth)).astype(dtype)
     table = rng.standard_normal((8, 1)).astype(np.float32)
     return Case(query=make(88), key=make(216), value=make(216), maps=("bgmd", "bgnd", "bgne", "bgme"),
                 output_dtype=np.float32, scheme=T5(8, 20, True), bias=table)
 
 
-def run(library):
+def run(schedule, library):
     """In a process of its own: a fault ends it."""
-    case = make_case()
+    case = make_case(schedule)
     result = case.expected()
-    _, message = case.check(case.run(Module.load(library), "attention", result), result, rounds_weights=True)
+    _, message = case.check(case.run(Module.load(library), "attention", result), result, rounds_weights=schedule == "mma")
     print(message or "right")
     return bool(message)
 
 
-def main():
-    case = make_case()
+def check(schedule):
+    """(Passed, failed) of one schedule."""
+    case = make_case(schedule)
     with tempfile.TemporaryDirectory(prefix="relattn-") as folder:
         library = f"{folder}/attention.so"
         build_library(case.function("attention", case.expected()), library,
-                      ["--relattn-to-gpu=format=llvm warps=2 row-tiles=2 keys=32"],
+                      [f"--relattn-to-gpu=format=llvm {SCHEDULES[schedule]}"],
                       libraries=[find_library("relattn_nvptx_emulator")])
 
         def execute(words):
-            process = subprocess.run([sys.executable, "-m", "relattn.testing.emulator_faults", library], text=True,
+            process = subprocess.run([sys.executable, "-m", "relattn.testing.emulator_faults", schedule, library], text=True,
                                      capture_output=True, env={**os.environ, "RELATTN_EMULATOR": words}, timeout=300)
             lines = (process.stdout + process.stderr).strip().splitlines()
             return process.returncode, "\n".join(lines)
@@ -59,7 +66,7 @@ def main():
         failures = 0
         for order in ORDERS:
             status, text = execute(order)
-            print(f"in order '{order}': {text}")
+            print(f"{schedule} in order '{order}': {text}")
             failures += status != 0
         _, text = execute("count")
         barriers, waits = (int(x) for x in re.findall(r"(\d+) barriers, (\d+) waits", text)[-1])
@@ -67,11 +74,16 @@ def main():
                   for i in range(1, count + 1)] + ["fault-shared"]
         for fault in faults:
             seen = next(((order, text) for order in ORDERS for status, text in [execute(f"{order},{fault}")] if status), None)
-            print(f"{fault}: " + (f"seen in order '{seen[0]}': {seen[1].splitlines()[-1][:110]}" if seen else "NOT SEEN"), flush=True)
+            print(f"{schedule} {fault}: " + (f"seen in order '{seen[0]}': {seen[1].splitlines()[-1][:110]}" if seen else "NOT SEEN"), flush=True)
             failures += not seen
-    print(f"{len(faults) + len(ORDERS) - failures} passed, {failures} failed")
-    return bool(failures)
+    return len(faults) + len(ORDERS) - failures, failures
+
+
+def main():
+    counts = [check(schedule) for schedule in SCHEDULES]
+    print(f"{sum(c[0] for c in counts)} passed, {sum(c[1] for c in counts)} failed")
+    return any(c[1] for c in counts)
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1]) if len(sys.argv) > 1 else main())
+    sys.exit(run(*sys.argv[1:]) if len(sys.argv) > 1 else main())

@@ -5,7 +5,7 @@ memory by ptxas, and instructions of PTX in each loop over keys.
 
     python -m relattn.testing.gpu_budgets --chips sm_80 sm_90a
 
-Fails where a kernel spills, where a tile inside one interval of the bucketing has
+Fails where a kernel spills (of both schedules), where a tile inside one interval of the bucketing has
 more than 2 instructions beyond a tile without any bias, where a tile of the band
 has more beyond it than its loads of the strip and eight for where they are, or where a
 tile has not just one barrier.
@@ -20,21 +20,26 @@ import tempfile
 from relattn.jit import find_tool, run_tool
 
 DEPTHS = (32, 64, 96, 128)
+#: Of the simt schedule.
+SIMT_DEPTHS = {"f32": (16, 33, 64, 96, 128, 160, 256), "f64": (16, 32, 64, 128, 256), "f16": (200, 256)}
 
 
-def attention(depth, bias):
-    kind = f"tensor<?x?x?x{depth}xbf16>"
-    scheme = "bias(#relattn.t5<buckets = 32, max_distance = 128, bidirectional>, %t : tensor<32x?xf32>) " if bias else ""
-    return (f"func.func @f(%q: {kind}, %k: {kind}, %v: {kind}, %t: tensor<32x?xf32>, %o: {kind}) -> {kind} {{\n"
+def attention(depth, bias, dtype="bf16"):
+    kind, table = f"tensor<?x?x?x{depth}x{dtype}>", f"tensor<32x?x{'f64' if dtype == 'f64' else 'f32'}>"
+    scheme = f"bias(#relattn.t5<buckets = 32, max_distance = 128, bidirectional>, %t : {table}) " if bias else ""
+    return (f"func.func @f(%q: {kind}, %k: {kind}, %v: {kind}, %t: {table}, %o: {kind}) -> {kind} {{\n"
             f"%r = relattn.attention ins(%q, %k, %v : {kind}, {kind}, {kind}) {scheme}outs(%o : {kind})\n"
             f"return %r : {kind}\n}}\n")
 
 
-def kernels(text, chip, options=""):
-    """The PTX of each kernel."""
-    ir = run_tool([find_tool("relattn-opt"), f"--relattn-to-gpu=chip={chip} format=isa {options}"], text.encode(), "relattn-opt").decode()
-    unescape = lambda found: chr(int(found[1], 16))
-    return [re.sub(r"\\([0-9A-F]{2})", unescape, t).rstrip("\0") for t in re.findall(r'assembly = "(.*?[^\\])"', ir, re.S)]
+def kernels(text, chip):
+    """The PTX of the kernels, and the bytes of shared memory of the largest launch."""
+    with tempfile.TemporaryDirectory(prefix="relattn-") as folder:
+        ptx = run_tool([find_tool("relattn-compile"), "--target=nvvm", f"--chip={chip}", f"--header={folder}/kernels.h"],
+                       text.encode(), "relattn-compile").decode()
+        with open(f"{folder}/kernels.h") as header:
+            shared = re.findall(r"\(uint32_t\)(\d+), params", header.read())
+    return ptx, max(map(int, shared))
 
 
 def instructions(ptx):
@@ -77,13 +82,13 @@ def main():
     failures = []
     for chip in arguments.chips:
         for depth in DEPTHS:
-            plain = kernels(attention(depth, False), chip)[-1]
-            biased = kernels(attention(depth, True), chip)[-1]
+            plain, plain_shared = kernels(attention(depth, False), chip)
+            biased, biased_shared = kernels(attention(depth, True), chip)
             without, loops = instructions(plain), instructions(biased)
             whole = without[0][0]
-            for name, ptx in (("none", plain), ("T5", biased)):
+            for name, ptx, shared in (("none", plain, plain_shared), ("T5", biased, biased_shared)):
                 registers, spills = assemble(ptx, chip)
-                print(f"{chip} d {depth} bias {name}: {registers} registers, {spills} bytes spilt, loops "
+                print(f"{chip} d {depth} bias {name}: {registers} registers, {spills} bytes spilt, {shared} bytes shared, loops "
                       + ", ".join(f"{count} instructions ({loads} loads, {barriers} barriers)" for count, loads, barriers in instructions(ptx)))
                 if spills:
                     failures.append(f"{chip} d {depth} bias {name} spills")
@@ -98,6 +103,13 @@ def main():
                 failures.append(f"{chip} d {depth}: a tile of the band has {band[0] - whole} instructions more, {band[1]} of them loads")
             if any(loop[2] != 1 for loop in without + loops):
                 failures.append(f"{chip} d {depth}: barriers in a tile")
+        for dtype, depths in SIMT_DEPTHS.items():
+            for depth in depths:
+                ptx, shared = kernels(attention(depth, True, dtype), chip)
+                registers, spills = assemble(ptx, chip)
+                print(f"{chip} simt {dtype} d {depth}: {registers} registers, {spills} bytes spilt, {shared} bytes shared")
+                if spills:
+                    failures.append(f"{chip} simt {dtype} d {depth} spills")
     for failure in failures:
         print(failure)
     print(f"{len(failures)} budgets exceeded")

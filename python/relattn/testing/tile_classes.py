@@ -99,8 +99,15 @@ def gpu_sizes(case, size, pipeline):
     is_double = case.query.dtype == np.float64
     rows = min(rows, 32 if columns > 128 or is_double else 64)
     keys = min(keys, max(32 >> ((columns > 64) + (columns > 128) + is_double), 8))
-    bytes_of = lambda count, d: count * ((d * case.query.dtype.itemsize + 15) // 16 * 16 + 16)
-    while "target=spirv" in pipeline and bytes_of(rows + keys, size["d"]) + bytes_of(keys, size["e"]) > 32 * 1024:
+    itemsize = case.query.dtype.itemsize
+
+    def shared_bytes():
+        row = lambda columns, width: (columns * width + 15) // 16 * 16 + 16
+        padded = lambda columns: row((columns + 7) // 8 * 8, itemsize)
+        return (rows * (row(size["d"], itemsize) + row(keys, max(itemsize, 4)))
+                + keys * (padded(size["d"]) + padded(size["e"])))
+
+    while "target=spirv" in pipeline and shared_bytes() > 32 * 1024:
         if keys > 8 or rows <= 8:
             keys //= 2
         else:

@@ -136,6 +136,7 @@ const Intrinsic kIntrinsics[] = {
        set(result, log2f(get<float>(arguments, 0)));
      }},
     {"llvm.nvvm.shfl.sync.bfly.f32", shuffle},
+    {"llvm.nvvm.shfl.sync.bfly.i32", shuffle},
     {"llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
      [](void *result, void **arguments) {
        loadMatrices(result, arguments, false);
