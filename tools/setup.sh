@@ -13,31 +13,49 @@ RELATTN_PYTHON=$RELATTN_ROOT/build/venv/bin/python
 
 RELATTN_PACKAGES="clang-22 clang-format-22 lld-22 llvm-22-dev llvm-22-tools
   libmlir-22-dev mlir-22-tools libomp-22-dev libgtest-dev g++
-  ocl-icd-opencl-dev pocl-opencl-icd llvm-spirv-15 oclgrind spirv-tools
-  libvulkan-dev mesa-vulkan-drivers
   cmake ninja-build ccache git python3 python3-venv zlib1g-dev libzstd-dev"
+
+# OpenCL and Vulkan on the CPU, for tests: where a system has no such package, these
+# are left out.
+RELATTN_OPTIONAL_PACKAGES="ocl-icd-opencl-dev pocl-opencl-icd llvm-spirv-15
+  oclgrind spirv-tools libvulkan-dev mesa-vulkan-drivers"
 
 say() { printf '== %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+relattn_missing_packages() { # package...
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+      grep -q 'install ok installed' || printf ' %s' "$package"
+  done
+}
+
+relattn_apt_install() { # package...
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+    --no-install-recommends "$@" >/dev/null
+}
+
 relattn_install_packages() {
   command -v dpkg-query >/dev/null ||
     die "this is no Debian system; install by hand what these packages hold: $RELATTN_PACKAGES"
-  local package missing=""
-  for package in $RELATTN_PACKAGES; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
-      grep -q 'install ok installed' || missing="$missing $package"
-  done
-  [ -z "$missing" ] && return
-  say "installing Debian packages:$missing"
-  if [ "$(id -u)" = 0 ]; then
-    apt-get -qq update || die "apt-get update failed"
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
-      --no-install-recommends $missing >/dev/null ||
-      die "apt-get could not install:$missing"
-  else
-    die "missing packages; as root run: apt-get install$missing"
+  local missing optional package
+  missing=$(relattn_missing_packages $RELATTN_PACKAGES)
+  optional=$(relattn_missing_packages $RELATTN_OPTIONAL_PACKAGES)
+  [ -z "$missing$optional" ] && return
+  if [ "$(id -u)" != 0 ]; then
+    [ -z "$missing" ] || die "missing packages; as root run: apt-get install$missing"
+    say "without$optional: the tests that need them are left out"
+    return
   fi
+  say "installing Debian packages:$missing$optional"
+  apt-get -qq update || die "apt-get update failed"
+  [ -z "$missing" ] || relattn_apt_install $missing ||
+    die "apt-get could not install:$missing"
+  for package in $optional; do
+    relattn_apt_install "$package" 2>/dev/null ||
+      say "there is no $package here: the tests that need it are left out"
+  done
 }
 
 # The Python packages of one purpose, if `import` of them fails.

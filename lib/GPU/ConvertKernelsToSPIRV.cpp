@@ -85,6 +85,8 @@ LogicalResult ConvertKernelsToSPIRV::prepare(gpu::LaunchFuncOp launch) {
       launch, launch.getKernel());
   if (!kernel)
     return launch.emitError("expected a kernel that is a gpu.func");
+  if (kernel->hasAttr(spirv::getEntryPointABIAttrName()))
+    return launch.emitError("a SPIR-V kernel has one launch");
   gpu::KernelDim3 block = launch.getBlockSizeOperandValues();
   SmallVector<int32_t> sizes;
   for (Value size : {block.x, block.y, block.z}) {

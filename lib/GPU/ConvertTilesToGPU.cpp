@@ -45,7 +45,8 @@ struct ConvertTilesToGPU
       AffineMap map = op.getIndexingMapsArray()[1];
       auto place =
           map.getResultPosition(getAffineDimExpr(column, op.getContext()));
-      int64_t size = place ? factor.getDimSize(*place) : 0;
+      int64_t size =
+          place && !factor.isDynamicDim(*place) ? factor.getDimSize(*place) : 0;
       fits &= factor.getElementTypeBitWidth() == 16 && size % 16 == 0 &&
               size <= Schedule::kMaxMmaColumns;
       auto result = cast<MemRefType>(op.getDpsInits()[0].getType());
@@ -65,9 +66,12 @@ struct ConvertTilesToGPU
     constexpr int64_t kMaxRegisters = 64;
     if (target == GPUTarget::SPIRV || registers <= kMaxRegisters)
       return schedule;
+    auto isEnough = [&]() {
+      return registers <= kMaxRegisters * schedule.peers &&
+             rows * schedule.peers % Fragment::kNumLanes == 0;
+    };
     // Peers exchange within whole warps.
-    while ((registers > kMaxRegisters * schedule.peers ||
-            rows * schedule.peers % Fragment::kNumLanes != 0) &&
+    while (!isEnough() && schedule.peers < Fragment::kNumLanes &&
            keys % (2 * schedule.peers) == 0)
       schedule.peers *= 2;
     if (rows * schedule.peers % Fragment::kNumLanes != 0)

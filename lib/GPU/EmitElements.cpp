@@ -36,8 +36,8 @@ static Value callIntrinsic(OpBuilder &b, Location loc, StringRef name,
       .getResult(0);
 }
 
-/// 2^x within two roundings, 0 for -inf and below 2^-126. SPIR-V promises less
-/// of its own (3 + 2 |x| units in the last place).
+/// 2^x within two roundings, 0 for -inf and below 2^-126; for SPIR-V, whose own
+/// need not be 0 there, within |x| roundings: of weights as small as that.
 Value TileEmitter::emitExp2(Value x) {
   if (schedule.target == GPUTarget::SPIRV)
     return createExpOfNonpositive(
@@ -72,13 +72,16 @@ Value TileEmitter::emitLog(Value x) {
     return createFloatConstant(b, loc, type, value);
   };
   Type f32 = b.getF32Type(), type = x.getType();
-  Value log = emitNarrowLog(convertFloat(b, loc, x, f32));
-  if (type == f32 && schedule.target != GPUTarget::SPIRV)
-    return log;
-  log = convertFloat(b, loc, log, type);
+  bool isSPIRV = schedule.target == GPUTarget::SPIRV;
   Value isNone = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x,
                                        constant(type, 0.0));
-  Value none = log;
+  if (isSPIRV) // undefined at 0
+    x = arith::SelectOp::create(b, loc, isNone, constant(type, 1.0), x);
+  Value log = emitNarrowLog(convertFloat(b, loc, x, f32));
+  if (type == f32 && !isSPIRV)
+    return log;
+  log = convertFloat(b, loc, log, type);
+  Value none = constant(type, -std::numeric_limits<double>::infinity());
   // The exponential is of numbers that are not positive.
   log = arith::MaximumFOp::create(b, loc, log, constant(type, 0.0));
   for (int step = 0; step < 2; ++step) {

@@ -146,17 +146,20 @@ void KernelFlattener::storeConstants(memref::GetGlobalOp op,
 /// alone in some drivers, and memory of the kernel is slow to fill where there
 /// is much of it. Few constants are the operands of a choice instead.
 LogicalResult KernelFlattener::expandConstants() {
-  WalkResult result = kernel.walk([&](memref::GetGlobalOp op) {
+  SmallVector<memref::GetGlobalOp> constants;
+  kernel.walk([&](memref::GetGlobalOp op) { constants.push_back(op); });
+  for (memref::GetGlobalOp op : constants) {
     auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(
         kernel, op.getNameAttr());
     auto values = global ? dyn_cast_if_present<DenseElementsAttr>(
                                global.getConstantInitValue())
                          : DenseElementsAttr();
-    if (!values || values.getNumElements() > kMaxConstants) {
-      op.emitError("a kernel takes constants of up to ")
-          << kMaxConstants << " elements: larger ones are for its arguments";
-      return WalkResult::interrupt();
-    }
+    if (!values || values.empty())
+      return op.emitError(
+          "a constant of a kernel needs elements that are known");
+    if (values.getNumElements() > kMaxConstants)
+      return op.emitError("a kernel takes constants of up to ")
+             << kMaxConstants << " elements: larger ones are for its arguments";
     bool isLoaded = llvm::all_of(op->getUsers(), llvm::IsaPred<memref::LoadOp>);
     if (isLoaded && values.getNumElements() <= kMaxChoices)
       for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
@@ -164,9 +167,8 @@ LogicalResult KernelFlattener::expandConstants() {
     else
       storeConstants(op, values);
     op.erase();
-    return WalkResult::advance();
-  });
-  return success(!result.wasInterrupted());
+  }
+  return success();
 }
 
 /// The size of a buffer in the kernel.
@@ -300,8 +302,10 @@ LogicalResult KernelFlattener::flattenBuffer(BlockArgument buffer,
     } else if (auto load = dyn_cast<memref::LoadOp>(user)) {
       flattenAccess(load, load.getIndices(), buffer, type, operand);
     } else if (auto store = dyn_cast<memref::StoreOp>(user);
-               store && store.getMemRef() == buffer &&
-               !isWide(type.getElementType())) {
+               store && store.getMemRef() == buffer) {
+      if (isWide(type.getElementType()))
+        return store.emitError("a SPIR-V kernel cannot store integers of 64 "
+                               "bits");
       isWritten = true;
       flattenAccess(store, store.getIndices(), buffer, type, operand);
     } else {

@@ -44,6 +44,7 @@ struct Driver {
     library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
     if (!library) {
       fprintf(stderr, "relattn: error: no CUDA driver: %s\n", dlerror());
+      fflush(nullptr);
       _Exit(1);
     }
     load(errorName, "cuGetErrorName");
@@ -85,6 +86,7 @@ struct Driver {
     function = reinterpret_cast<Function *>(dlsym(library, name));
     if (!function) {
       fprintf(stderr, "relattn: error: the CUDA driver has no %s\n", name);
+      fflush(nullptr);
       _Exit(1);
     }
   }
@@ -96,6 +98,7 @@ struct Driver {
     errorName(result, &name);
     errorString(result, &text);
     fprintf(stderr, "relattn: error: %s: %s (%s)\n", what, name, text);
+    fflush(nullptr);
     _Exit(1);
   }
 

@@ -34,6 +34,7 @@ void *mgpuMemAlloc(uint64_t bytes, void * /*stream*/, bool /*isHostShared*/) {
   if (!memory) {
     fprintf(stderr, "relattn: error: no memory for %llu bytes\n",
             static_cast<unsigned long long>(bytes));
+    fflush(nullptr);
     _Exit(1);
   }
   memset(memory, 0xff, bytes); // NaN: what nobody wrote shows

@@ -20,6 +20,7 @@
 #define CL_TARGET_OPENCL_VERSION 300
 #include "HostMemory.h"
 #include <CL/cl.h>
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <spawn.h>
@@ -37,6 +38,7 @@ void check(cl_int result, const char *what, const char *name = "") {
     return;
   fprintf(stderr, "relattn: error: OpenCL: %s%s failed with code %d\n", what,
           name, result);
+  fflush(nullptr);
   _Exit(1);
 }
 
@@ -46,6 +48,7 @@ struct Device {
     cl_uint count = 0;
     if (clGetPlatformIDs(1, &platform, &count) != CL_SUCCESS || count == 0) {
       fprintf(stderr, "relattn: error: OpenCL: no platform\n");
+      fflush(nullptr);
       _Exit(1);
     }
     check(clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &device, nullptr),
@@ -87,10 +90,11 @@ class TemporaryFile {
 public:
   TemporaryFile() {
     const char *folder = getenv("TMPDIR");
-    path = std::string(folder ? folder : "/tmp") + "/relattn-XXXXXX";
+    path = std::string(folder && *folder ? folder : "/tmp") + "/relattn-XXXXXX";
     int file = mkstemp(path.data());
     if (file < 0) {
       perror("relattn: error: a temporary file");
+      fflush(nullptr);
       _Exit(1);
     }
     close(file);
@@ -101,6 +105,7 @@ public:
     FILE *file = fopen(path.c_str(), "wb");
     if (!file || fwrite(data, 1, size, file) != size || fclose(file)) {
       perror("relattn: error: a temporary file");
+      fflush(nullptr);
       _Exit(1);
     }
   }
@@ -118,6 +123,7 @@ public:
   std::string path;
 };
 
+/// Nothing if that fails.
 std::vector<unsigned char> translateToSPIR(const void *data, size_t size) {
   TemporaryFile input, output;
   input.write(data, size);
@@ -125,21 +131,16 @@ std::vector<unsigned char> translateToSPIR(const void *data, size_t size) {
                            input.path.c_str(),  "-o",
                            output.path.c_str(), nullptr};
   pid_t child;
-  int status = 0;
   if (posix_spawnp(&child, command[0], nullptr, nullptr,
-                   const_cast<char **>(command), environ) != 0) {
-    fprintf(stderr, "relattn: error: OpenCL: this device takes no SPIR-V, and "
-                    "llvm-spirv-15, which makes SPIR of it, is not on PATH\n");
-    _Exit(1);
-  }
-  std::vector<unsigned char> bitcode;
-  if (waitpid(child, &status, 0) == child && status == 0)
-    bitcode = output.read();
-  if (bitcode.empty()) {
-    fprintf(stderr, "relattn: error: OpenCL: llvm-spirv-15 failed\n");
-    _Exit(1);
-  }
-  return bitcode;
+                   const_cast<char **>(command), environ) != 0)
+    return {};
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR)
+      return {};
+  if (status != 0)
+    return {};
+  return output.read();
 }
 
 class Program {
@@ -152,6 +153,14 @@ public:
       program = clCreateProgramWithIL(device.context, data, size, &error);
     } else {
       std::vector<unsigned char> bitcode = translateToSPIR(data, size);
+      if (bitcode.empty()) {
+        fprintf(stderr,
+                "relattn: error: OpenCL: this device takes no SPIR-V, and "
+                "llvm-spirv-15, which makes SPIR of it, is not on PATH or "
+                "failed\n");
+        fflush(nullptr);
+        _Exit(1);
+      }
       const unsigned char *bytes = bitcode.data();
       size_t length = bitcode.size();
       program = clCreateProgramWithBinary(device.context, 1, &device.device,
@@ -161,10 +170,13 @@ public:
     check(error, "creating a program");
     error = clBuildProgram(program, 1, &device.device, flags, nullptr, nullptr);
     if (error != CL_SUCCESS) {
-      char log[8192] = "";
+      size_t length = 0;
+      clGetProgramBuildInfo(program, device.device, CL_PROGRAM_BUILD_LOG, 0,
+                            nullptr, &length);
+      std::string log(length, '\0');
       clGetProgramBuildInfo(program, device.device, CL_PROGRAM_BUILD_LOG,
-                            sizeof(log) - 1, log, nullptr);
-      fprintf(stderr, "%s\n", log);
+                            length, log.data(), nullptr);
+      fprintf(stderr, "%s\n", log.c_str());
     }
     check(error, "clBuildProgram");
   }

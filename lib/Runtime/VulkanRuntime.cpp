@@ -28,6 +28,7 @@ namespace {
 
 [[noreturn]] void fail(const char *what) {
   fprintf(stderr, "relattn: error: Vulkan: %s\n", what);
+  fflush(nullptr);
   _Exit(1);
 }
 
@@ -36,6 +37,7 @@ void check(VkResult result, const char *what) {
     return;
   fprintf(stderr, "relattn: error: Vulkan: %s failed with code %d\n", what,
           result);
+  fflush(nullptr);
   _Exit(1);
 }
 
@@ -83,6 +85,9 @@ struct Device {
       std::vector<VkQueueFamilyProperties> families(numFamilies);
       vkGetPhysicalDeviceQueueFamilyProperties(candidate, &numFamilies,
                                                families.data());
+      vkGetPhysicalDeviceProperties(candidate, &properties);
+      if (properties.apiVersion < VK_API_VERSION_1_2)
+        continue;
       for (family = 0; family < numFamilies; ++family) {
         if (!(families[family].queueFlags & VK_QUEUE_COMPUTE_BIT))
           continue;
@@ -90,7 +95,7 @@ struct Device {
         return;
       }
     }
-    fail("no device that computes");
+    fail("no device of version 1.2 that computes");
   }
 
   /// With the features for types that kernels may have, if it has them.
@@ -116,6 +121,14 @@ struct Device {
     used.features.shaderInt64 = features.features.shaderInt64;
     used.features.shaderInt16 = features.features.shaderInt16;
 
+    capabilities = {
+        {9, {"shaderFloat16", used12.shaderFloat16}},
+        {10, {"shaderFloat64", used.features.shaderFloat64}},
+        {11, {"shaderInt64", used.features.shaderInt64}},
+        {22, {"shaderInt16", used.features.shaderInt16}},
+        {39, {"shaderInt8", used12.shaderInt8}},
+        {4433, {"storageBuffer16BitAccess", used11.storageBuffer16BitAccess}},
+        {4448, {"storageBuffer8BitAccess", used12.storageBuffer8BitAccess}}};
     float priority = 1;
     auto queues = create<VkDeviceQueueCreateInfo>(
         VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO);
@@ -144,6 +157,9 @@ struct Device {
 
   VkInstance instance;
   VkPhysicalDevice physical = VK_NULL_HANDLE;
+  VkPhysicalDeviceProperties properties{};
+  /// What kernels may need, by SPIR-V's number of the capability.
+  std::map<uint32_t, std::pair<const char *, bool>> capabilities;
   uint32_t family = 0;
   VkDevice device;
   VkQueue queue;
@@ -194,6 +210,9 @@ public:
 struct Kernel {
   Kernel(VkShaderModule module, const std::string &name, uint32_t numBuffers) {
     VkDevice device = getDevice().device;
+    if (numBuffers >
+        getDevice().properties.limits.maxPerStageDescriptorStorageBuffers)
+      fail("a kernel with more buffers than the device takes");
     std::vector<VkDescriptorSetLayoutBinding> bindings(numBuffers);
     for (uint32_t i = 0; i < numBuffers; ++i) {
       bindings[i].binding = i;
@@ -260,12 +279,29 @@ struct Kernel {
   VkDescriptorSet set;
 };
 
+/// The instructions at a module's start say what the device has to have.
+void checkCapabilities(const std::vector<uint32_t> &words) {
+  constexpr uint32_t kHeaderWords = 5, kCapability = 17;
+  const auto &capabilities = getDevice().capabilities;
+  for (size_t i = kHeaderWords;
+       i + 1 < words.size() && (words[i] & 0xffff) == kCapability;
+       i += words[i] >> 16) {
+    auto found = capabilities.find(words[i + 1]);
+    if (found == capabilities.end() || found->second.second)
+      continue;
+    fail((std::string("the device has no ") + found->second.first +
+          ", which the kernels need")
+             .c_str());
+  }
+}
+
 class Module {
 public:
   Module(const void *data, size_t size) {
     // Words, wherever the data start.
     std::vector<uint32_t> words(size / 4);
     memcpy(words.data(), data, words.size() * 4);
+    checkCapabilities(words);
     auto info = create<VkShaderModuleCreateInfo>(
         VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO);
     info.codeSize = words.size() * 4;
@@ -342,6 +378,10 @@ void mgpuLaunchKernel(void *functionPointer, intptr_t gridX, intptr_t gridY,
   std::vector<std::unique_ptr<Buffer>> buffers;
   for (size_t i = 0; i < arguments.getNumBuffers(); ++i) {
     auto [address, bytes, isWritten] = arguments.getBuffer(i);
+    // Kernels count in 32 bits.
+    if (bytes > INT32_MAX ||
+        bytes > device.properties.limits.maxStorageBufferRange)
+      fail("a tensor of more bytes than a kernel can address");
     buffers.push_back(std::make_unique<Buffer>(bytes));
     memcpy(buffers.back()->address, address, bytes);
   }

@@ -34,7 +34,8 @@ struct relattn_device {
   /* Within the device's memory, after all launches before. */
   void (*copy)(void *user, void *target, const void *source, size_t bytes);
   /* A kernel of the file of code: `grid` workgroups of `block` threads, with
-     `shared_bytes` of shared memory beside what the kernel declares. `params`
+     `shared_bytes` of shared memory beside what the kernel declares (more than 48
+     KB have to be asked for in CUDA, by cuFuncSetAttribute). `params`
      points to each of its `num_params` arguments, of 8 bytes; what they are says
      the comment at each launch. Launches run one after the other. */
   void (*launch)(void *user, const char *kernel, const uint32_t grid[3],
@@ -217,11 +218,31 @@ HeaderPrinter::appendArguments(gpu::LaunchFuncOp launch, Value operand,
   return success();
 }
 
+/// What a launch of a SPIR-V kernel passes (relattn-convert-kernels-to-spirv).
+static SmallVector<std::string> describeSPIRV(gpu::LaunchFuncOp launch) {
+  SmallVector<std::string> comments(launch.getNumKernelOperands());
+  std::optional<int64_t> count =
+      getConstantIntValue(launch.getKernelOperand(0));
+  if (!count)
+    return comments;
+  comments[0] = "buffers, the kernel's first arguments or bindings";
+  for (int64_t i = 0; i < *count; ++i) {
+    comments[1 + 3 * i] = "buffer " + std::to_string(i);
+    comments[2 + 3 * i] = "its bytes";
+    comments[3 + 3 * i] = "whether it is written";
+  }
+  for (size_t i = 1 + 3 * *count; i < comments.size(); ++i)
+    comments[i] = "the next argument (int64_t) or push constant (int32_t)";
+  return comments;
+}
+
 LogicalResult HeaderPrinter::print(gpu::LaunchFuncOp launch) {
   SmallVector<std::string> arguments, comments;
   for (Value operand : launch.getKernelOperands())
     if (failed(appendArguments(launch, operand, arguments, comments)))
       return failure();
+  if (chip.target == GPUTarget::SPIRV)
+    comments = describeSPIRV(launch);
   auto getTriple = [&](gpu::KernelDim3 dims) {
     return "{(uint32_t)" + get(dims.x) + ", (uint32_t)" + get(dims.y) +
            ", (uint32_t)" + get(dims.z) + "}";
@@ -343,8 +364,17 @@ LogicalResult HeaderPrinter::printInteger(Operation &op) {
           .Case<arith::IndexCastOp, arith::ExtSIOp>(
               [&](auto) { return operand(0); })
           .Default([](Operation *) { return std::string(); });
+  // Numbers of 64 bits; conditions are for a select alone, constants of any
+  // size.
+  auto isNumber = [](Type type) {
+    return type.isIndex() || type.isInteger(64);
+  };
+  bool isCondition = isa<arith::CmpIOp>(op);
+  bool isChoice = isa<arith::SelectOp>(op);
   if (text.empty() || op.getNumResults() != 1 ||
-      !op.getResult(0).getType().isIntOrIndex())
+      !(isa<arith::ConstantOp>(op) || isCondition ||
+        isNumber(op.getResult(0).getType())) ||
+      !llvm::all_of(llvm::drop_begin(op.getOperandTypes(), isChoice), isNumber))
     return op.emitError("host code that has no form in C");
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     names[constant] = text;
@@ -380,7 +410,8 @@ LogicalResult HeaderPrinter::print(Operation &op) {
         return success();
       })
       .Case([&](memref::CastOp cast) {
-        buffers[cast.getResult()] = buffers[cast.getSource()];
+        Buffer source = buffers.lookup(cast.getSource());
+        buffers[cast.getResult()] = std::move(source);
         return success();
       })
       .Case([&](memref::DimOp dim) -> LogicalResult {
@@ -398,7 +429,25 @@ LogicalResult HeaderPrinter::print(Operation &op) {
       .Default([&](Operation *other) { return printInteger(*other); });
 }
 
+/// A name that C has no other use for.
+static bool isIdentifier(StringRef name) {
+  static constexpr StringLiteral kKeywords[] = {
+      "auto",    "break",    "case",     "char",     "const",    "continue",
+      "default", "do",       "double",   "else",     "enum",     "extern",
+      "float",   "for",      "goto",     "if",       "inline",   "int",
+      "long",    "main",     "register", "return",   "restrict", "short",
+      "signed",  "sizeof",   "static",   "struct",   "switch",   "typedef",
+      "union",   "unsigned", "void",     "volatile", "while"};
+  return !name.empty() && !llvm::isDigit(name.front()) &&
+         llvm::all_of(name,
+                      [](char c) { return llvm::isAlnum(c) || c == '_'; }) &&
+         !llvm::is_contained(kKeywords, name);
+}
+
 LogicalResult HeaderPrinter::print(func::FuncOp function) {
+  if (!isIdentifier(function.getName()))
+    return function.emitError("'")
+           << function.getName() << "' is no name for a function in C";
   if (!function.getBody().hasOneBlock())
     return function.emitError("host code with branches has no form in C");
   for (Type type : function.getArgumentTypes())

@@ -253,8 +253,8 @@ static TileSizes getWorkgroupSizes(AttentionOp op,
       sizes.keys = std::max(sizes.keys / 2, std::min<int64_t>(sizes.keys, 16));
     return sizes;
   }
-  // A row for each thread. Tiles of all but f64 of more than 128 columns fit
-  // into 64 KB of shared memory, and these into 99.
+  // A row for one thread or a few. Tiles of all but f64 of more than 128
+  // columns fit into 64 KB of shared memory, and these into 100.
   bool isDouble = op.getAccumulatorType().isF64();
   sizes.lanes =
       std::min<int64_t>(sizes.lanes, columns > 2 * kWide || isDouble ? 32 : 64);

@@ -19,6 +19,7 @@
 // RUN: not relattn-opt %t/ok.mlir --relattn-convert-kernels-to-spirv=chip=metal 2>&1 | FileCheck %s --check-prefix=API
 // API: error: unknown chip 'metal': expected opencl or vulkan
 // RUN: relattn-opt %t/kernels.mlir --relattn-convert-kernels-to-spirv --verify-diagnostics --split-input-file
+// RUN: relattn-opt %t/twice.mlir --relattn-convert-kernels-to-spirv --verify-diagnostics --split-input-file
 // RUN: relattn-opt %t/many.mlir --relattn-convert-kernels-to-spirv=chip=vulkan --verify-diagnostics
 // RUN: not relattn-opt %t/ok.mlir --relattn-to-gpu='warps=0' 2>&1 | FileCheck %s --check-prefix=SIZES
 // SIZES: error: expected tile sizes of at least 1
@@ -178,6 +179,41 @@ module attributes {gpu.container_module} {
   func.func @f(%x: memref<4xf32>) {
     %c1 = arith.constant 1 : index
     gpu.launch_func @use::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<4xf32>)
+    return
+  }
+}
+
+//--- twice.mlir
+module attributes {gpu.container_module} {
+  gpu.module @twice {
+    gpu.func @k(%x: memref<1xf32>) kernel {
+      gpu.return
+    }
+  }
+  func.func @f(%x: memref<1xf32>) {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @twice::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<1xf32>)
+    // expected-error @+1 {{a SPIR-V kernel has one launch}}
+    gpu.launch_func @twice::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<1xf32>)
+    return
+  }
+}
+
+// -----
+
+module attributes {gpu.container_module} {
+  gpu.module @wide {
+    gpu.func @k(%x: memref<1xi64>) kernel {
+      %c0 = arith.constant 0 : index
+      %c = arith.constant 0 : i64
+      // expected-error @+1 {{a SPIR-V kernel cannot store integers of 64 bits}}
+      memref.store %c, %x[%c0] : memref<1xi64>
+      gpu.return
+    }
+  }
+  func.func @f(%x: memref<1xi64>) {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @wide::@k blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<1xi64>)
     return
   }
 }

@@ -29,6 +29,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -225,13 +226,16 @@ static LogicalResult writeKernels(ModuleOp module, const Options &options) {
   if (binaries.size() > 1 || binaries[0].getObjects().size() != 1)
     return fail("the module has kernels in several objects");
   SmallString<64> header(options.header);
-  if (header.empty() && options.output != "-") {
+  bool isFile =
+      options.output != "-" && (!llvm::sys::fs::exists(options.output) ||
+                                llvm::sys::fs::is_regular_file(options.output));
+  if (header.empty() && isFile) {
     header = options.output;
     llvm::sys::path::replace_extension(header, "h");
-    if (header == StringRef(options.output))
-      return fail("the header would replace the output file: name it by "
-                  "--header");
   }
+  if (!header.empty() && header == StringRef(options.output))
+    return fail("the header would replace the output file: name it by "
+                "--header");
   auto object = cast<gpu::ObjectAttr>(binaries[0].getObjects()[0]);
   if (header.empty())
     return write(options.output, object.getObject().getValue());
@@ -242,14 +246,37 @@ static LogicalResult writeKernels(ModuleOp module, const Options &options) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   if (failed(relattn::translateToKernelHeader(
-          module, *chip, llvm::sys::path::filename(header), stream)) ||
-      failed(write(options.output, object.getObject().getValue())))
+          module, *chip, llvm::sys::path::filename(header), stream)))
     return failure();
-  return write(header, text);
+  // Both files or none.
+  std::string message;
+  std::unique_ptr<llvm::ToolOutputFile> code =
+      openOutputFile(options.output, &message);
+  std::unique_ptr<llvm::ToolOutputFile> launches =
+      code ? openOutputFile(header, &message) : nullptr;
+  if (!launches)
+    return fail(message);
+  code->os() << object.getObject().getValue();
+  launches->os() << text;
+  code->keep();
+  launches->keep();
+  return success();
 }
 
 static LogicalResult compile(const Options &options,
                              const DialectRegistry &registry) {
+  if (options.targetsGPU() ? options.format.getNumOccurrences() +
+                                     options.cpu.getNumOccurrences() +
+                                     options.level.getNumOccurrences() >
+                                 0
+                           : options.header.getNumOccurrences() +
+                                     options.chip.getNumOccurrences() +
+                                     options.kernelFormat.getNumOccurrences() >
+                                 0)
+    return fail(options.targetsGPU()
+                    ? "--emit, -O and -mcpu are not for the kernels of a GPU"
+                    : "--header, --chip and --format are for the kernels of a "
+                      "GPU: name its --target");
   if (options.level > 3)
     return fail("expected an optimisation level of 0 to 3");
   std::string message;

@@ -84,8 +84,9 @@ def CheckGPUTarget : Pass<"relattn-check-gpu-target", "::mlir::ModuleOp"> {
     | `format=binary` without `ptxas` or `ld.lld` | nvvm, rocdl | `format=isa` |
     | `format=llvm` or `offload` | spirv | `format=isa` or `binary` |
     | constants of more than 4,096 elements | spirv | an argument |
+    | a part of a tensor as an operand, which is not contiguous | spirv; C headers | a copy |
     | more than 32 dynamic sizes of one kernel | spirv, vulkan | static sizes |
-    | an index, size or offset of 2^31 or more | spirv, vulkan (at run time) | `chip=opencl` |
+    | a tensor of 2^31 bytes or more, or an index or offset beyond 32 bits | spirv, vulkan (at run time) | `chip=opencl` |
 
     SPIR-V needs of a driver, where such types occur: f16 cl_khr_fp16 (OpenCL) or
     shaderFloat16 and storageBuffer16BitAccess (Vulkan); f64 cl_khr_fp64 or

@@ -60,7 +60,7 @@ def gpu_library(pipeline):
 def run_module(seed, count, pipeline, keep, limits):
     """`count` cases in one module and process; returns what to report."""
     for_gpu = is_for_gpu(pipeline)
-    has_matrix_units = for_gpu and "target=spirv" not in " ".join(pipeline)
+    has_matrix_units = for_gpu and tile_classes.has_matrix_units(" ".join(pipeline))
     generator = Generator(seed, for_gpu=for_gpu, **limits)
     cases = [generator.next() for _ in range(count)]
     results = [case.expected() for case in cases]
@@ -127,7 +127,7 @@ def main():
     expected += tile_classes.expected(args.pipeline)
     if is_for_gpu(pipeline):
         expected += ["schedule simt", "a bucket hidden"]
-        expected += ["schedule mma"] if "target=spirv" not in args.pipeline else []
+        expected += ["schedule mma"] if tile_classes.has_matrix_units(args.pipeline) else []
     print("drawn:")
     for tag in expected:
         print(f"  {tags[tag]:6d} {tag}")

@@ -85,6 +85,14 @@ def tile_classes(case, pipeline=""):
     return counts
 
 
+def has_matrix_units(pipeline):
+    """Whether relattn-to-gpu's target has the instructions of the mma schedule."""
+    target, chip = (re.search(rf"\b{name}=(\w+)", pipeline) for name in ("target", "chip"))
+    if target and target[1] != "nvvm":
+        return False
+    return not chip or int(re.search(r"\d+", chip[1])[0]) >= 80
+
+
 def gpu_sizes(case, size, pipeline):
     """Queries and keys of a workgroup's tile, as relattn-tile-attention chooses them."""
 
@@ -94,7 +102,7 @@ def gpu_sizes(case, size, pipeline):
 
     rows, keys = 16 * option("warps", 4) * option("row-tiles", 2), option("keys", 64)
     columns = max(size["d"], size["e"])
-    if "target=" not in pipeline and case.on_matrix_units():
+    if has_matrix_units(pipeline) and case.on_matrix_units():
         return rows, max(keys // 2, min(keys, 16)) if columns > 64 else keys
     is_double = case.query.dtype == np.float64
     rows = min(rows, 32 if columns > 128 or is_double else 64)
