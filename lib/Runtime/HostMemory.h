@@ -18,6 +18,14 @@
 #include <cstdlib>
 #include <cstring>
 
+/// Whether the process ends. Modules are unloaded after that, when drivers may
+/// be gone.
+static bool isEnding = false;
+/// To be called when a driver has started.
+[[maybe_unused]] static void watchForEnd() {
+  atexit([] { isEnding = true; });
+}
+
 extern "C" {
 
 void *mgpuStreamCreate() { return nullptr; }

@@ -60,6 +60,7 @@ struct Device {
         clCreateCommandQueueWithProperties(context, device, nullptr, &error);
     check(error, "clCreateCommandQueueWithProperties");
     takesSPIRV = !getString(CL_DEVICE_IL_VERSION).empty();
+    watchForEnd();
   }
 
   std::string getString(cl_device_info what) const {
@@ -210,7 +211,10 @@ extern "C" {
 void *mgpuModuleLoad(void *data, size_t size) {
   return new Program(data, size);
 }
-void mgpuModuleUnload(void *module) { delete static_cast<Program *>(module); }
+void mgpuModuleUnload(void *module) {
+  if (!isEnding)
+    delete static_cast<Program *>(module);
+}
 void *mgpuModuleGetFunction(void *module, const char *name) {
   return static_cast<Program *>(module)->find(name);
 }

@@ -69,6 +69,7 @@ struct Device {
     pool.queueFamilyIndex = family;
     check(vkCreateCommandPool(device, &pool, nullptr, &commands),
           "vkCreateCommandPool");
+    watchForEnd();
   }
 
   void findDevice() {
@@ -357,7 +358,10 @@ void bind(const Kernel &kernel,
 extern "C" {
 
 void *mgpuModuleLoad(void *data, size_t size) { return new Module(data, size); }
-void mgpuModuleUnload(void *module) { delete static_cast<Module *>(module); }
+void mgpuModuleUnload(void *module) {
+  if (!isEnding)
+    delete static_cast<Module *>(module);
+}
 void *mgpuModuleGetFunction(void *module, const char *name) {
   std::lock_guard<std::mutex> guard(mutex);
   return static_cast<Module *>(module)->find(name);
