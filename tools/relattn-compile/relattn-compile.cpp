@@ -263,20 +263,27 @@ static LogicalResult writeKernels(ModuleOp module, const Options &options) {
   return success();
 }
 
+/// No option that the kind of target would ignore.
+static LogicalResult checkOptions(const Options &options) {
+  auto isGiven = [](const cl::Option &option) {
+    return option.getNumOccurrences() > 0;
+  };
+  if (options.targetsGPU()) {
+    if (isGiven(options.format) || isGiven(options.level) ||
+        isGiven(options.cpu))
+      return fail("--emit, -O and -mcpu are not for the kernels of a GPU");
+  } else if (isGiven(options.header) || isGiven(options.chip) ||
+             isGiven(options.kernelFormat)) {
+    return fail("--header, --chip and --format are for the kernels of a GPU: "
+                "name its --target");
+  }
+  return success();
+}
+
 static LogicalResult compile(const Options &options,
                              const DialectRegistry &registry) {
-  if (options.targetsGPU() ? options.format.getNumOccurrences() +
-                                     options.cpu.getNumOccurrences() +
-                                     options.level.getNumOccurrences() >
-                                 0
-                           : options.header.getNumOccurrences() +
-                                     options.chip.getNumOccurrences() +
-                                     options.kernelFormat.getNumOccurrences() >
-                                 0)
-    return fail(options.targetsGPU()
-                    ? "--emit, -O and -mcpu are not for the kernels of a GPU"
-                    : "--header, --chip and --format are for the kernels of a "
-                      "GPU: name its --target");
+  if (failed(checkOptions(options)))
+    return failure();
   if (options.level > 3)
     return fail("expected an optimisation level of 0 to 3");
   std::string message;
