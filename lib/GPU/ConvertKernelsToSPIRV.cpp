@@ -168,14 +168,14 @@ LogicalResult ConvertKernelsToSPIRV::convert(gpu::GPUModuleOp module) {
   MLIRContext *context = &getContext();
   spirv::TargetEnvAttr environment = getEnvironment();
   module->setAttr(spirv::getTargetEnvAttrName(), environment);
+  for (auto global :
+       llvm::make_early_inc_range(module.getOps<memref::GlobalOp>()))
+    global.erase(); // kernels have the constants now
   // The kernels again, inside of the module, where a spirv.module replaces
   // them.
   OpBuilder b(context);
   b.setInsertionPointToStart(module.getBody());
   auto kernels = cast<gpu::GPUModuleOp>(b.clone(*module));
-  for (auto global :
-       llvm::make_early_inc_range(kernels.getOps<memref::GlobalOp>()))
-    global.erase();
 
   std::unique_ptr<SPIRVConversionTarget> target =
       SPIRVConversionTarget::get(environment);
@@ -207,9 +207,6 @@ LogicalResult ConvertKernelsToSPIRV::convert(gpu::GPUModuleOp module) {
     stub.setPrivate();
     kernel.erase();
   }
-  for (auto global :
-       llvm::make_early_inc_range(module.getOps<memref::GlobalOp>()))
-    global.erase();
   module.setTargetsAttr(b.getArrayAttr(Attribute(environment)));
   return success();
 }

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/SPIRV/IR/SPIRVAttributes.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 using namespace mlir;
@@ -293,7 +294,6 @@ LogicalResult KernelFlattener::flattenBuffer(BlockArgument buffer,
   SmallVector<Operation *> users(buffer.getUsers());
   bool isWritten = false;
   for (Operation *user : users) {
-    b.setInsertionPoint(user);
     if (auto dim = dyn_cast<memref::DimOp>(user);
         dim && dim.getConstantIndex()) {
       dim.getResult().replaceAllUsesWith(
@@ -315,8 +315,7 @@ LogicalResult KernelFlattener::flattenBuffer(BlockArgument buffer,
   OpBuilder host(launch);
   Type element = type.getElementType();
   Value bytes = hostIndex(
-      isWide(element) ? 8
-                      : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8));
+      DataLayout::closest(launch).getTypeSize(element).getFixedValue());
   for (int64_t dim = 0; dim < type.getRank(); ++dim)
     bytes = host.createOrFold<arith::MulIOp>(
         loc, bytes,
@@ -330,8 +329,8 @@ LogicalResult KernelFlattener::flattenBuffer(BlockArgument buffer,
   return success();
 }
 
-/// Drivers take x * 0 for 0 (and x - x), which it is not for NaN and
-/// infinities: a scale of 0. They do not look through a comparison.
+/// Drivers take x * 0 for 0, which it is not for NaN and infinities: a scale of
+/// 0. They do not look through a comparison.
 void KernelFlattener::replaceZeroProducts() {
   kernel.walk([&](arith::MulFOp op) {
     Value x = op.getLhs(), y = op.getRhs();
@@ -377,9 +376,9 @@ LogicalResult KernelFlattener::replaceTypes() {
           getType(type, element.isBF16() ? b.getI16Type() : element, storage));
       return WalkResult::advance();
     }
-    auto isNarrow = [](Type type) { return type.isBF16(); };
-    if (llvm::none_of(op->getResultTypes(), isNarrow) &&
-        llvm::none_of(op->getOperandTypes(), isNarrow))
+    auto isBF16 = [](Type type) { return type.isBF16(); };
+    if (llvm::none_of(op->getResultTypes(), isBF16) &&
+        llvm::none_of(op->getOperandTypes(), isBF16))
       return WalkResult::advance();
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       APInt bits =

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "mlir/Support/IndentedOstream.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -55,8 +56,9 @@ namespace {
 
 class HeaderPrinter {
 public:
-  HeaderPrinter(const GPUChip &chip, raw_indented_ostream &os)
-      : chip(chip), os(os) {}
+  HeaderPrinter(const GPUChip &chip, DataLayout layout,
+                raw_indented_ostream &os)
+      : chip(chip), layout(std::move(layout)), os(os) {}
 
   LogicalResult print(func::FuncOp function);
 
@@ -81,6 +83,7 @@ private:
   std::string createName() { return "v" + std::to_string(numValues++); }
 
   const GPUChip &chip;
+  DataLayout layout;
   raw_indented_ostream &os;
   llvm::DenseMap<Value, std::string> names;
   llvm::DenseMap<Value, Buffer> buffers;
@@ -115,17 +118,10 @@ HeaderPrinter::Buffer HeaderPrinter::createBuffer(MemRefType type,
   return buffer;
 }
 
-static int64_t getElementBytes(MemRefType type) {
-  Type element = type.getElementType();
-  return element.isIndex()
-             ? 8
-             : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
-}
-
 std::string HeaderPrinter::getBytes(Value buffer) {
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
   std::string bytes =
-      "(int64_t)" +
-      std::to_string(getElementBytes(cast<MemRefType>(buffer.getType())));
+      "(int64_t)" + std::to_string(layout.getTypeSize(element).getFixedValue());
   for (const std::string &size : buffers.lookup(buffer).sizes)
     bytes += " * " + size;
   return bytes;
@@ -487,7 +483,7 @@ LogicalResult relattn::translateToKernelHeader(ModuleOp module,
   for (auto function : module.getOps<func::FuncOp>()) {
     if (function.isDeclaration())
       continue;
-    HeaderPrinter printer(chip, os);
+    HeaderPrinter printer(chip, DataLayout(module), os);
     if (failed(printer.print(function)))
       return failure();
   }
