@@ -122,7 +122,7 @@ func.func @steps(%n: index) {
 // HEAP-NOT: llvm.alloca
 // HEAP-LABEL: llvm.func @_mlir_ciface_layer
 // STACK-LABEL: llvm.func @layer
-// STACK: omp.wsloop schedule(dynamic)
+// STACK: omp.parallel
 // STACK: llvm.alloca
 func.func @layer(%q: tensor<4x?x64xf32>, %init: tensor<4x?x64xf32>) -> tensor<4x?x64xf32> attributes {llvm.emit_c_interface} {
   %out = relattn.attention ins(%q, %q, %q : tensor<4x?x64xf32>, tensor<4x?x64xf32>, tensor<4x?x64xf32>) outs(%init : tensor<4x?x64xf32>)

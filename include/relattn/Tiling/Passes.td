@@ -202,13 +202,18 @@ def LowerTilesToLoops : Pass<"relattn-lower-tiles-to-loops",
 }
 
 def BalanceTiles : Pass<"relattn-balance-tiles", "::mlir::ModuleOp"> {
-  let summary = "Give the loops over attention tiles a dynamic OpenMP schedule";
+  let summary = "Give attention tiles to OpenMP's threads one by one";
   let description = [{
     With a band, blocks of queries differ in work: a static schedule is 1.4 times
-    slower for few heads. Sets `schedule(dynamic)` on each `omp.wsloop` that
-    reaches a function of `relattn-outline-tiles`; upstream's conversion to OpenMP
-    has no option for it.
+    slower for few heads. The `omp.wsloop` of an `omp.parallel` that reaches a
+    function of `relattn-outline-tiles` becomes branches that take the
+    next iteration from a counter, `memref.atomic_rmw`: `schedule(dynamic)` does the
+    same, and LLVM's run-time library takes 5 us for it. A region that holds more
+    than that loop, as upstream's conversion to OpenMP never leaves it, stays.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect",
+                           "::mlir::memref::MemRefDialect"];
 }
 
 def SetCPUTarget : Pass<"relattn-set-cpu-target", "::mlir::ModuleOp"> {
