@@ -53,29 +53,28 @@ LogicalResult relattn::detail::verifyTableType(EmitError emitError,
   return success();
 }
 
-/// A binary search over constants, unrolled. Both arrays are filled up to a
-/// power of two with the last interval, so that no step tests a bound.
-Value relattn::detail::buildStepFunction(OpBuilder &builder, Location loc,
-                                         const StepFunction &steps,
-                                         Value offset) {
-  Type indexType = builder.getIndexType(), i64 = builder.getI64Type();
-  if (steps.getStarts().empty())
-    return arith::ConstantIndexOp::create(builder, loc, steps.getIds().front());
+Value relattn::detail::buildConstants(OpBuilder &builder, Location loc,
+                                      ArrayRef<int64_t> values) {
+  auto type =
+      RankedTensorType::get({int64_t(values.size())}, builder.getI64Type());
+  return arith::ConstantOp::create(builder, loc,
+                                   DenseElementsAttr::get(type, values));
+}
 
-  int64_t numIds = llvm::PowerOf2Ceil(steps.getIds().size());
-  SmallVector<int64_t> starts(steps.getStarts()), ids(steps.getIds());
-  starts.resize(numIds - 1, std::numeric_limits<int64_t>::max());
-  ids.resize(numIds, steps.getIds().back());
-  auto makeConstant = [&](ArrayRef<int64_t> values) -> Value {
-    auto type = RankedTensorType::get({int64_t(values.size())}, i64);
-    return arith::ConstantOp::create(builder, loc,
-                                     DenseElementsAttr::get(type, values));
-  };
-  Value startsTensor = makeConstant(starts), idsTensor = makeConstant(ids);
-
-  Value wide = arith::IndexCastOp::create(builder, loc, i64, offset);
+/// Unrolled. The starts are filled up to a power of two, so that no step tests
+/// a bound.
+Value relattn::detail::buildInterval(OpBuilder &builder, Location loc,
+                                     const StepFunction &steps, Value offset) {
   Value position = arith::ConstantIndexOp::create(builder, loc, 0);
-  for (int64_t step = numIds / 2; step > 0; step /= 2) {
+  if (steps.getStarts().empty())
+    return position;
+  int64_t numIntervals = llvm::PowerOf2Ceil(steps.getIds().size());
+  SmallVector<int64_t> starts(steps.getStarts());
+  starts.resize(numIntervals - 1, std::numeric_limits<int64_t>::max());
+  Value startsTensor = buildConstants(builder, loc, starts);
+  Value wide =
+      arith::IndexCastOp::create(builder, loc, builder.getI64Type(), offset);
+  for (int64_t step = numIntervals / 2; step > 0; step /= 2) {
     // starts[position + step - 1] begins the interval `position + step`.
     Value before = arith::AddIOp::create(
         builder, loc, position,
@@ -89,8 +88,20 @@ Value relattn::detail::buildStepFunction(OpBuilder &builder, Location loc,
     position =
         arith::SelectOp::create(builder, loc, reached, advanced, position);
   }
+  return position;
+}
+
+Value relattn::detail::buildStepFunction(OpBuilder &builder, Location loc,
+                                         const StepFunction &steps,
+                                         Value offset) {
+  if (steps.getStarts().empty())
+    return arith::ConstantIndexOp::create(builder, loc, steps.getIds().front());
+  Value position = buildInterval(builder, loc, steps, offset);
+  SmallVector<int64_t> ids(steps.getIds());
+  ids.resize(llvm::PowerOf2Ceil(ids.size()), ids.back());
+  Value idsTensor = buildConstants(builder, loc, ids);
   Value id = tensor::ExtractOp::create(builder, loc, idsTensor, position);
-  return arith::IndexCastOp::create(builder, loc, indexType, id);
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), id);
 }
 
 /// table[bucket, head], or table[bucket] where the heads share it.

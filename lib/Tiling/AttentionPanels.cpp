@@ -99,7 +99,7 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
                             : b.getIndexAttr(type.getDimSize(dim)));
     return createSlice(b, loc, block, extents);
   };
-  auto [stripRow, place] = getStrip(query);
+  auto [stripRow, place] = getStrip(start);
   // Dense bias and mask: of the queries and keys that exist.
   auto getScoresTile = [&](Value tensor, AffineMap map,
                            AffineMapAttr &onlineMap) -> Value {

@@ -3,12 +3,13 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// For panels spread once for all tiles, a worker for each head; read backwards,
-// so that the queries of a panel are one load. For rows, whose every worker has
-// keys of its own, spread with each block of keys; read forwards, so that keys
-// are. Buckets are computed once for all heads, in a loop of one thread: to
-// start others takes longer (a decode step with 512 keys, 12 heads, two
-// threads: 20 of 60 us went into two loops over strips).
+// Spread by each worker for each block of keys: a strip for all, spread before,
+// is a loop of its own for the threads, or read from the cache of another one
+// (3 to 5 of 75 us at 8 heads, 77 queries, two threads). Read backwards by
+// panels, so that their queries are one load, and forwards by rows, so that
+// keys are. Of many intervals (of a few: AttentionRuns.cpp), buckets are
+// computed once for all heads, in a loop of one thread: to start others takes
+// longer.
 //
 //===----------------------------------------------------------------------===//
 
@@ -94,6 +95,8 @@ Value AttentionTiler::forEachRow(
 /// place `first` on.
 Value AttentionTiler::createStripRow(Value row, Value first, Value batch,
                                      Value head) {
+  if (std::optional<StepFunction> runs = getRuns())
+    return createRuns(*runs, row, first, batch, head);
   SmallVector<OpFoldResult> size = {tensor::getMixedSize(b, loc, row, 0)};
   SmallVector<Value> ids;
   if (bucketIds) {
@@ -154,7 +157,7 @@ Value AttentionTiler::getHead() {
   return add(mul(find(Dim::G), getSize(Dim::R)), find(Dim::R));
 }
 
-/// What all workers share: bucket ids, and for panels the strip of every head.
+/// What all workers share: of many intervals, the bucket ids.
 void AttentionTiler::createStrip() {
   BiasSchemeAttrInterface scheme = op.getBiasSchemeAttr();
   StripSource source;
@@ -171,57 +174,41 @@ void AttentionTiler::createStrip() {
   stripEnd = sub(isRow() ? numQueries : numKeys, one);
   Value length = add(add(numQueries, numKeys), lanes);
   if (sizes.areWorkgroups)
-    return createWorkgroupStrip(length);
-  if (source.scheme && scheme.getNumBuckets())
+    createWorkgroupStrip(length);
+  else if (source.scheme && scheme.getNumBuckets() && !getRuns())
     bucketIds = createBucketIds(length);
-  if (isRow())
-    return;
+}
 
-  SmallVector<OpFoldResult> workers;
-  if (stripHasBatch)
-    workers.push_back(getAsOpFoldResult(getSize(Dim::B)));
-  if (stripHasHead)
-    workers.push_back(getAsOpFoldResult(mul(getSize(Dim::G), getSize(Dim::R))));
-  SmallVector<OpFoldResult> shape(workers);
-  shape.push_back(getAsOpFoldResult(length));
-  Value init = tensor::EmptyOp::create(b, loc, shape, accumulator);
-  if (workers.empty()) {
-    strip = createStripRow(init, zero, Value(), Value());
+/// For the strips of blocks of keys; null if there is none.
+Value AttentionTiler::createStripScratch() {
+  if (!stripSource)
+    return {};
+  return createScratch({sizes.keys + sizes.panels * sizes.lanes}, accumulator);
+}
+
+/// The strip of the current blocks of queries and keys.
+void AttentionTiler::createBlockStrip(Value scratch) {
+  if (!scratch)
     return;
+  Value places, first = firstKey;
+  if (isRow()) {
+    places = add(blockKeys, stripEnd);
+  } else {
+    places = add(blockKeys, mul(numPanels, lanes));
+    first = add(sub(numKeys, add(firstKey, blockKeys)), firstQuery);
   }
-  strip = forEachRow(init, workers, [&](Value row, ValueRange ivs) {
-    return createStripRow(row, zero, stripHasBatch ? ivs.front() : Value(),
-                          stripHasHead ? ivs.back() : Value());
-  });
+  SmallVector<OpFoldResult> size = {getAsOpFoldResult(places)};
+  strip = createStripRow(createSlice(b, loc, scratch, size), first,
+                         stripHasBatch ? entry.lookup(Dim::B) : Value(),
+                         stripHasHead ? getHead() : Value());
 }
 
 /// The strip that the current panel reads, and where offset 0 of its first
-/// query and key lies in it.
-std::pair<Value, Value> AttentionTiler::getStrip(Value query) {
+/// query and key lies in it; the panel starts at `start` of the block.
+std::pair<Value, Value> AttentionTiler::getStrip(Value start) {
   if (!stripSource)
     return {};
   if (isRow())
-    return {strip, sub(stripEnd, query)};
-  auto type = cast<RankedTensorType>(strip.getType());
-  SmallVector<OpFoldResult> offsets;
-  if (stripHasBatch)
-    offsets.push_back(getAsOpFoldResult(entry.lookup(Dim::B)));
-  if (stripHasHead)
-    offsets.push_back(getAsOpFoldResult(getHead()));
-  SmallVector<OpFoldResult> extents(offsets.size(), b.getIndexAttr(1));
-  offsets.push_back(b.getIndexAttr(0));
-  extents.push_back(tensor::getMixedSize(b, loc, strip, type.getRank() - 1));
-  Value row =
-      createSlice(b, loc, strip, offsets, extents,
-                  RankedTensorType::get({type.getShape().back()}, accumulator));
-  return {row, add(sub(stripEnd, firstKey), query)};
-}
-
-/// For rows: the strip of the current block of keys.
-Value AttentionTiler::createBlockStrip(Value scratch) {
-  Value places = add(blockKeys, stripEnd);
-  SmallVector<OpFoldResult> size = {getAsOpFoldResult(places)};
-  return createStripRow(createSlice(b, loc, scratch, size), firstKey,
-                        stripHasBatch ? entry.lookup(Dim::B) : Value(),
-                        stripHasHead ? getHead() : Value());
+    return {strip, sub(stripEnd, start)};
+  return {strip, add(sub(blockKeys, one), start)};
 }

@@ -4,10 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The steps of relattn-tile-attention: slices of the op's tensors
-// (AttentionSlices.cpp), the strip (AttentionStrip.cpp), copies of keys and
-// values (AttentionCopies.cpp), packing, steps and unpacking of panels
-// (AttentionPanels.cpp), the loops (TileAttention.cpp), those over parts of the
-// keys (AttentionParts.cpp), and those of a GPU's workgroups
+// (AttentionSlices.cpp), the strip (AttentionStrip.cpp, AttentionRuns.cpp),
+// copies of keys and values (AttentionCopies.cpp), packing, steps and unpacking
+// of panels (AttentionPanels.cpp), the loops (TileAttention.cpp), those over
+// parts of the keys (AttentionParts.cpp), and those of a GPU's workgroups
 // (AttentionWorkgroups.cpp).
 //
 //===----------------------------------------------------------------------===//
@@ -97,6 +97,9 @@ private:
                    function_ref<Value(Value row, ValueRange ivs)> body);
   Value createBucketIds(Value length);
   Value createStripRow(Value row, Value first, Value batch, Value head);
+  std::optional<StepFunction> getRuns();
+  Value createRuns(const StepFunction &steps, Value row, Value first,
+                   Value batch, Value head);
   void createStrip();
   bool isReadOften();
   void copyKeysAndValues();
@@ -106,8 +109,9 @@ private:
   void enter(ValueRange ivs);
   std::pair<Value, Value> getVisibleKeys();
   Value getHead();
-  std::pair<Value, Value> getStrip(Value query);
-  Value createBlockStrip(Value scratch);
+  Value createStripScratch();
+  void createBlockStrip(Value scratch);
+  std::pair<Value, Value> getStrip(Value start);
   SmallVector<Value> createState();
   SmallVector<Value> createKeyLoop(Value begin, Value end);
   void store(scf::ForallOp worker, ValueRange state);
@@ -116,6 +120,7 @@ private:
                                SmallVectorImpl<scf::ForallOp> &loops);
   // Workgroups.
   void createWorkgroupStrip(Value length);
+  std::pair<Value, Value> getHeadStrip(Value query);
   Value createQueryBlock();
   std::pair<Value, Value> getSaturation();
   SmallVector<Value> createBlockStep(OpFoldResult keys, bool hasStrip,
@@ -167,7 +172,7 @@ private:
   AffineMap keyMap, valueMap;
   /// What the strip is made of, if there is one, the bucket of each of its
   /// places, and where the offset of the last query or key lies; the strip of
-  /// all heads, for rows of the current block of keys.
+  /// the current block, for workgroups of all heads.
   std::optional<StripSource> stripSource;
   bool stripHasBatch = false, stripHasHead = false;
   Value bucketIds, stripEnd, strip;

@@ -77,6 +77,26 @@ void AttentionTiler::createWorkgroupStrip(Value length) {
   strip = forall.getResult(0);
 }
 
+/// The strip of the current head, and where offset 0 of `query` and the current
+/// key lies in it.
+std::pair<Value, Value> AttentionTiler::getHeadStrip(Value query) {
+  if (!stripSource)
+    return {};
+  auto type = cast<RankedTensorType>(strip.getType());
+  SmallVector<OpFoldResult> offsets;
+  if (stripHasBatch)
+    offsets.push_back(getAsOpFoldResult(entry.lookup(Dim::B)));
+  if (stripHasHead)
+    offsets.push_back(getAsOpFoldResult(getHead()));
+  SmallVector<OpFoldResult> extents(offsets.size(), b.getIndexAttr(1));
+  offsets.push_back(b.getIndexAttr(0));
+  extents.push_back(tensor::getMixedSize(b, loc, strip, type.getRank() - 1));
+  Value row =
+      createSlice(b, loc, strip, offsets, extents,
+                  RankedTensorType::get({type.getShape().back()}, accumulator));
+  return {row, add(sub(stripEnd, firstKey), query)};
+}
+
 /// The block's queries in their own type, [lanes, D]; rows beyond the last one
 /// are 0.
 Value AttentionTiler::createQueryBlock() {
@@ -140,7 +160,7 @@ SmallVector<Value> AttentionTiler::createBlockStep(OpFoldResult keys,
   if (op.getMask())
     mask = getScoresTile(op.getMask(), *op.getMaskMap(), maskMap);
   if (hasStrip)
-    std::tie(stripRow, place) = getStrip(firstQuery);
+    std::tie(stripRow, place) = getHeadStrip(firstQuery);
   SmallVector<AffineMap> maps = {getOnlineMap({Dim::M, Dim::D}),
                                  getOnlineMap(keyDims), getOnlineMap(valueDims),
                                  getOnlineMap({Dim::M, Dim::E})};
@@ -242,7 +262,7 @@ SmallVector<Value> AttentionTiler::createKeyLoops() {
   // The strip's number at the block's first query and `key`.
   auto getConstant = [&](Value key) -> Value {
     firstKey = key;
-    auto [row, place] = getStrip(firstQuery);
+    auto [row, place] = getHeadStrip(firstQuery);
     return tensor::ExtractOp::create(b, loc, row, place);
   };
   bool hasNumber = stripSource && stripSource->scheme;

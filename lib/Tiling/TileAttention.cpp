@@ -93,9 +93,7 @@ SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
     keyScratch = createScratch({sizes.keys, depth}, accumulator);
   if (isBlockCopied(value, valueMap, Dim::E))
     valueScratch = createScratch({sizes.keys, width}, accumulator);
-  Value stripScratch;
-  if (stripSource && isRow())
-    stripScratch = createScratch({sizes.keys + sizes.panels - 1}, accumulator);
+  Value stripScratch = createStripScratch();
   auto keyLoop = scf::ForOp::create(
       b, loc, begin, end, number(sizes.keys), state,
       [&](OpBuilder &, Location, Value first, ValueRange args) {
@@ -104,8 +102,7 @@ SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
         keyBlock = getBlock(key, keyMap, Dim::D, keyScratch, keyOrder);
         valueBlock =
             getBlock(value, valueMap, Dim::E, valueScratch, valueOrder);
-        if (stripScratch)
-          strip = createBlockStrip(stripScratch);
+        createBlockStrip(stripScratch);
         auto panelLoop = scf::ForOp::create(
             b, loc, zero, numPanels, one, args,
             [&](OpBuilder &, Location, Value panel, ValueRange inner) {

@@ -24,7 +24,7 @@
 // VECTOR-LABEL: func @f
 // VECTOR-NOT: vector.mask
 // VECTOR-NOT: relattn.tile
-// VECTOR: vector.transfer_read %{{.*}} : tensor<4x?xf32>, vector<16xf32>
+// VECTOR: vector.transfer_read %{{.*}} : tensor<?xf32>, vector<16xf32>
 // VECTOR-NOT: vector.transfer_write
 // VECTOR: %[[STRIP:.*]] = vector.insert %{{.*}}, %{{.*}} [5] : vector<16xf32> into vector<6x16xf32>
 // VECTOR-NEXT: scf.for %{{.*}} = %c0 to %c64 step %c4 iter_args(%{{.*}} = %[[STRIP]]) -> (vector<6x16xf32>)

@@ -7,22 +7,30 @@
 // RUN: not relattn-opt %s --relattn-tile-attention=lanes=0 --split-input-file 2>&1 | FileCheck %s --check-prefix=BAD
 // BAD: error: expected tile sizes of at least 1
 
-// Workers, blocks of keys, panels; the strip is built once, before the loops, from
-// buckets that the heads share.
+// Workers, blocks of keys, panels. The strip of a block is a run for each of the
+// intervals between those of its first and its last offset.
 // CHECK-LABEL: func @t5
-// CHECK: %[[IDS:.*]] = scf.for {{.*}} -> (tensor<?xi32>)
-// CHECK: %[[STRIP:.*]] = scf.forall (%[[HEAD:.*]]) in (8) {{.*}} -> (tensor<8x?xf32>)
-// CHECK:   %[[PLACES:.*]] = tensor.extract_slice %[[IDS]]
-// CHECK:   linalg.generic {{.*}} ins(%[[PLACES]] : tensor<?xi32>) outs({{.*}} : tensor<?xf32>)
-// CHECK:     tensor.extract %arg2[%{{.*}}, %[[HEAD]]]
-// CHECK-NOT: relattn.bias_strip
+// CHECK-DAG: %[[IDS:.*]] = arith.constant dense<[15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 17, {{.*}}, 31]> : tensor<31xi64>
+// CHECK-DAG: %[[BOUNDS:.*]] = arith.constant dense<[-9223372036854775808, -90, {{.*}}, 91, 9223372036854775807]> : tensor<32xi64>
+// CHECK-NOT: scf.for
 // CHECK: scf.forall (%{{.*}}, %[[H:[a-z0-9]+]], %{{.*}}) in (2, 8, %{{.*}})
 // CHECK:   linalg.generic {{.*}} attrs =  {relattn.tile = "pack"}
 // CHECK:     arith.mulf
+// CHECK:   %[[SCRATCH:.*]] = bufferization.alloc_tensor() : tensor<160xf32>
 // CHECK:   scf.for {{.*}} step %c96
+// CHECK:     %[[PLACES:.*]] = tensor.extract_slice %[[SCRATCH]][0] [%{{.*}}] [1]
+// CHECK:     %[[FIRST:.*]] = arith.minsi %{{.*}}, %c30
+// CHECK:     %[[LAST:.*]] = arith.minsi %{{.*}}, %c30
+// CHECK:     %[[PAST:.*]] = arith.addi %[[LAST]], %c1
+// CHECK:     %[[STRIP:.*]] = scf.for %[[I:.*]] = %[[FIRST]] to %[[PAST]] step %c1 iter_args(%{{.*}} = %[[PLACES]])
+// CHECK:       tensor.extract %[[BOUNDS]][%[[I]]]
+// CHECK:       %[[ID:.*]] = tensor.extract %[[IDS]][%[[I]]]
+// CHECK:       %[[BUCKET:.*]] = arith.index_cast %[[ID]]
+// CHECK:       %[[BIAS:.*]] = tensor.extract %arg2[%[[BUCKET]], %[[H]]]
+// CHECK:       scf.for
+// CHECK:         tensor.insert %[[BIAS]]
 // CHECK:     scf.for {{.*}} -> (tensor<4x64x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>)
-// CHECK:       %[[ROW:.*]] = tensor.extract_slice %[[STRIP]][%[[H]], 0]
-// CHECK:       relattn.online_attention ins({{.*}} : tensor<64x16xf32>, tensor<?x64xf32>, tensor<?x64xf32>) strip(%[[ROW]] at
+// CHECK:       relattn.online_attention ins({{.*}} : tensor<64x16xf32>, tensor<?x64xf32>, tensor<?x64xf32>) strip(%[[STRIP]] at
 // CHECK-SAME:    max_keys = 96
 // CHECK:   tensor.parallel_insert_slice
 // WIDE-LABEL: func @t5
@@ -38,14 +46,21 @@ func.func @t5(%q: tensor<2x8x?x64xf32>, %k: tensor<2x8x?x64xf32>, %table: tensor
 // -----
 
 // The band bounds the loop over keys and the keys of a panel; inside, the strip
-// holds -inf. It has no bias to spread, and no heads.
+// holds -inf before and behind it.
 // CHECK-LABEL: func @window
-// CHECK-NOT: relattn.bias_strip
-// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<?xf32>)
+// CHECK-DAG: %[[NONE:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK-DAG: %[[HIDDEN:.*]] = arith.constant 0xFF800000 : f32
 // CHECK: scf.forall
 // CHECK: %[[END:.*]] = arith.minsi
 // CHECK: %[[BEGIN:.*]] = arith.maxsi
 // CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c96
+// CHECK:   %[[SEEN:.*]] = scf.for
+// CHECK:     tensor.insert %[[NONE]]
+// CHECK:   %[[BEFORE:.*]] = scf.for {{.*}} iter_args(%{{.*}} = %[[SEEN]])
+// CHECK:     tensor.insert %[[HIDDEN]]
+// CHECK:   %[[BEHIND:.*]] = scf.for {{.*}} iter_args(%{{.*}} = %[[BEFORE]])
+// CHECK:     tensor.insert %[[HIDDEN]]
+// CHECK:   relattn.online_attention {{.*}} strip(%[[BEHIND]] at
 func.func @window(%q: tensor<?x64xf32>, %init: tensor<?x64xf32>) -> tensor<?x64xf32> {
   %out = relattn.attention band<-15, 0> ins(%q, %q, %q : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>) outs(%init : tensor<?x64xf32>)
   return %out : tensor<?x64xf32>
@@ -250,12 +265,27 @@ func.func @rows_apart_once(%q: tensor<2x64x16x64xf32>, %k: tensor<2x?x16x64xf32>
 
 // -----
 
-// Panels of one query that are not as many as there are queries are no rows: the
-// strip is one for all of them.
+// Of more than 64 intervals, the bucket of each place is computed once for all
+// workers, and the table read by it.
+// CHECK-LABEL: func @many_intervals
+// CHECK: %[[IDS:.*]] = scf.for {{.*}} -> (tensor<?xi32>)
+// CHECK: scf.forall (%[[H:[a-z0-9]+]], %{{.*}}) in (8, %{{.*}})
+// CHECK:   %[[PLACES:.*]] = tensor.extract_slice %[[IDS]][%{{.*}}] [%[[COUNT:.*]]] [1]
+// CHECK:   %[[STRIP:.*]] = linalg.generic {{.*}} ins(%[[PLACES]] : tensor<?xi32>) outs({{.*}} : tensor<?xf32>)
+// CHECK:     tensor.extract %arg1[%{{.*}}, %[[H]]]
+// CHECK:   relattn.online_attention {{.*}} strip(%[[STRIP]] at
+func.func @many_intervals(%q: tensor<8x?x64xf32>, %table: tensor<129x8xf32>, %init: tensor<8x?x64xf32>) -> tensor<8x?x64xf32> {
+  %out = relattn.attention ins(%q, %q, %q : tensor<8x?x64xf32>, tensor<8x?x64xf32>, tensor<8x?x64xf32>)
+    bias(#relattn.clip<lo = -64, hi = 64>, %table : tensor<129x8xf32>) outs(%init : tensor<8x?x64xf32>)
+  return %out : tensor<8x?x64xf32>
+}
+
+// -----
+
+// Panels of one query that are not as many as there are queries are no rows: their
+// strip does not ascend.
 // ONELANE-LABEL: func @one_lane
-// ONELANE: %[[STRIP:.*]] = scf.forall {{.*}} -> (tensor<2x{{.*}}xf32>)
-// ONELANE: %[[ROW:.*]] = tensor.extract_slice %[[STRIP]]
-// ONELANE: relattn.online_attention {{.*}} strip(%[[ROW]] at %{{[^ ]*}} :
+// ONELANE: relattn.online_attention {{.*}} strip(%{{.*}} at %{{[^ ]*}} :
 func.func @one_lane(%q: tensor<2x200x8xf32>, %k: tensor<2x90x8xf32>, %table: tensor<2x2xf32>, %init: tensor<2x200x8xf32>) -> tensor<2x200x8xf32> {
   %out = relattn.attention ins(%q, %k, %k : tensor<2x200x8xf32>, tensor<2x90x8xf32>, tensor<2x90x8xf32>)
     bias(#relattn.steps<buckets = 2, starts = [0], ids = [0, 1]>, %table : tensor<2x2xf32>) outs(%init : tensor<2x200x8xf32>)

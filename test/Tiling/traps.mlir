@@ -7,8 +7,7 @@
 // LLVM-NOT: llvm.masked
 
 // CHECK-LABEL: func.func @bidirectional
-// CHECK: scf.forall (%{{.*}}) in (12)
-// CHECK: scf.forall
+// CHECK: scf.forall ({{.*}}) in (2, 12, %{{.*}})
 // CHECK-NOT: memref.alloc(
 // CHECK-NOT: vector.mask
 // CHECK-NOT: memref.copy
@@ -21,7 +20,6 @@ func.func @bidirectional(%q: tensor<2x12x?x64xf32>, %k: tensor<2x12x?x64xf32>, %
 }
 
 // CHECK-LABEL: func.func @causal_bshd
-// CHECK: scf.forall (%{{.*}}) in (8)
 // CHECK: memref.alloc(%{{.*}}) {{.*}} : memref<2x8x?x40xf32>
 // CHECK: scf.forall
 // CHECK-NOT: memref.alloc(

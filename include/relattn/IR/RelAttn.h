@@ -25,10 +25,17 @@
 
 namespace mlir::relattn::detail {
 
-/// Default methods of BiasSchemeAttrInterface; see there.
+/// What default methods of BiasSchemeAttrInterface are made of; see there.
 LogicalResult
 verifyTableType(llvm::function_ref<InFlightDiagnostic()> emitError,
                 RankedTensorType tableType, int64_t numBuckets, int64_t heads);
+/// Numbers of i64 as a tensor.
+Value buildConstants(OpBuilder &builder, Location loc,
+                     llvm::ArrayRef<int64_t> values);
+/// The number (index) of the interval that `offset` (index) lies in, by a
+/// binary search; and its bucket.
+Value buildInterval(OpBuilder &builder, Location loc, const StepFunction &steps,
+                    Value offset);
 Value buildStepFunction(OpBuilder &builder, Location loc,
                         const StepFunction &steps, Value offset);
 Value buildTableRead(OpBuilder &builder, Location loc, Value table,

@@ -28,12 +28,13 @@ def TileAttention : Pass<"relattn-tile-attention",
       out / sum, and max + log(sum), into the destinations
     ```
 
-    and a strip, read backwards, that holds bias and band. In transform scripts:
-    `transform.relattn.tile_attention`; in C++: `tileAttention`. No tensor has both M
-    and N; extra memory is the strip, O(H (M + N)), and the tiles of a worker; and,
-    if their rows lie apart or their type is narrow, keys and values once more, [b,
-    g, n, d] in the accumulator's type. That copy is made unless a static M is one
-    block or the op stands in a parallel loop already.
+    and, for each block of keys, a strip, read backwards, that holds bias and band.
+    In transform scripts: `transform.relattn.tile_attention`; in C++:
+    `tileAttention`. No tensor has both M and N; extra memory is the tiles of a
+    worker; of a bucketing of more than 64 intervals the bucket of each offset, O(M +
+    N); and, if their rows lie apart or their type is narrow, keys and values once
+    more, [b, g, n, d] in the accumulator's type. That copy is made unless a static M
+    is one block or the op stands in a parallel loop already.
 
     Input: attention on tensors with static d and e. An op that cannot be tiled is
     left alone, with a remark (`--remarks-filter=relattn`): d or e dynamic, empty

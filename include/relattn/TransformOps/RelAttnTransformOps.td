@@ -78,8 +78,8 @@ def TileAttentionOp : Op<Transform_Dialect, "relattn.tile_attention",
     in loops, as the pass `relattn-tile-attention` does, whose options are the
     attributes. `loops` are the `scf.forall` over workers: one for each target,
     or, where keys are in parts, one over these and one that merges them. (Those
-    that spread strips and copy keys before are not among them.) Map or outline
-    them, and decompose the steps.
+    that copy keys before are not among them.) Map or outline them, and decompose
+    the steps.
 
     A target that is no attention is a definite error; one that cannot be tiled
     (the pass's list) a silenceable one, and nothing has changed then.
