@@ -39,7 +39,7 @@ using namespace mlir::relattn;
 
 /// Attention to linalg on tiles, and these to vectors.
 static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
-                     int64_t workers) {
+                     int64_t workers, bool dynamicRows) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   auto simplify = [&]() {
     function.addPass(createCanonicalizerPass());
@@ -51,6 +51,7 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
   tiling.panels = sizes.panels;
   tiling.keys = sizes.keys;
   tiling.workers = workers;
+  tiling.dynamicRows = dynamicRows;
   function.addPass(createTileAttention(tiling));
   function.addPass(createDecomposeAttention());
   TileRegistersOptions rows;
@@ -176,7 +177,8 @@ void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
       workers = options.threads == CPUThreads::OpenMP
                     ? llvm::hardware_concurrency().compute_thread_count()
                     : 1;
-    addTiles(pm, (target ? *target : CPUTarget{}).getTileSizes(), workers);
+    addTiles(pm, (target ? *target : CPUTarget{}).getTileSizes(), workers,
+             options.dynamicRows);
   }
   // Tiles that somebody else made.
   pm.addNestedPass<func::FuncOp>(createDecomposeAttention());

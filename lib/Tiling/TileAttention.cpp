@@ -21,6 +21,7 @@
 #include "../Transforms/ScoresTrace.h"
 #include "AttentionTiler.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -271,7 +272,16 @@ static TileSizes getWorkgroupSizes(AttentionOp op,
   return sizes;
 }
 
-/// The sizes for one op.
+/// Each query a row of its own.
+static TileSizes getRowSizes(int64_t numQueries,
+                             const AttentionTileOptions &options) {
+  TileSizes sizes{/*lanes=*/1, /*panels=*/numQueries, options.rowKeys,
+                  options.workers};
+  sizes.areRows = true;
+  return sizes;
+}
+
+/// The sizes for one op; of a dynamic number of queries, for many.
 static TileSizes getTileSizes(AttentionOp op,
                               const AttentionTileOptions &options) {
   TileSizes sizes{options.lanes, options.panels, options.keys, /*workers=*/1};
@@ -290,8 +300,7 @@ static TileSizes getTileSizes(AttentionOp op,
   if (ShapedType::isDynamic(numQueries))
     return sizes;
   if (numQueries <= options.rows)
-    return {/*lanes=*/1, /*panels=*/numQueries, options.rowKeys,
-            options.workers, /*areRows=*/true};
+    return getRowSizes(numQueries, options);
   while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
     sizes.lanes /= 2;
   // One block of queries may share its keys out.
@@ -303,13 +312,45 @@ static TileSizes getTileSizes(AttentionOp op,
   return sizes;
 }
 
+/// Rows if the queries turn out to be few, else panels.
+static void tileByNumQueries(RewriterBase &b, AttentionOp op,
+                             const AttentionTileOptions &options,
+                             SmallVectorImpl<scf::ForallOp> &loops) {
+  Location loc = op.getLoc();
+  Value few = arith::ConstantIndexOp::create(b, loc, options.rows);
+  Value numQueries = getValueOrCreateConstantIndexOp(
+      b, loc, op.getMixedSize(b, AttentionOp::M));
+  Value areFew =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, numQueries, few);
+  auto tileCopy = [&](TileSizes sizes) {
+    return [&, sizes](OpBuilder &builder, Location) {
+      auto copy = cast<AttentionOp>(builder.clone(*op));
+      SmallVector<Value> results = AttentionTiler(copy, b, sizes).tile(loops);
+      b.setInsertionPointAfter(copy);
+      scf::YieldOp::create(b, loc, results);
+      b.eraseOp(copy);
+    };
+  };
+  TileSizes rows = getRowSizes(options.rows, options);
+  // Parts are of a known number of queries.
+  rows.workers = 1;
+  b.replaceOpWithNewOp<scf::IfOp>(op, areFew, tileCopy(rows),
+                                  tileCopy(getTileSizes(op, options)));
+}
+
 FailureOr<SmallVector<scf::ForallOp>>
 relattn::tileAttention(RewriterBase &rewriter, AttentionOp op,
                        const AttentionTileOptions &options) {
   if (!getTilingObstacle(op, options.workgroups).empty())
     return failure();
   OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
   SmallVector<scf::ForallOp> loops;
+  if (ShapedType::isDynamic(op.getStaticSize(AttentionOp::M)) &&
+      options.dynamicRows && options.rows > 0 && !options.workgroups) {
+    tileByNumQueries(rewriter, op, options, loops);
+    return loops;
+  }
   AttentionTiler tiler(op, rewriter, getTileSizes(op, options));
   rewriter.replaceOp(op, tiler.tile(loops));
   return loops;
@@ -326,9 +367,17 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
       getOperation()->emitError("expected tile sizes of at least 1");
       return signalPassFailure();
     }
-    AttentionTileOptions options{lanes,      panels,      keys,
-                                 rows,       rowKeys,     workers,
-                                 workgroups, matrixUnits, sharedBytes};
+    AttentionTileOptions options;
+    options.lanes = lanes;
+    options.panels = panels;
+    options.keys = keys;
+    options.rows = rows;
+    options.rowKeys = rowKeys;
+    options.workers = workers;
+    options.dynamicRows = dynamicRows;
+    options.workgroups = workgroups;
+    options.matrixUnits = matrixUnits;
+    options.sharedBytes = sharedBytes;
     IRRewriter rewriter(&getContext());
     for (AttentionOp op : ops) {
       if (StringRef reason = getTilingObstacle(op, workgroups);

@@ -48,6 +48,7 @@ transform::TileAttentionOp::apply(TransformRewriter &rewriter,
   options.rows = getRows();
   options.rowKeys = getRowKeys();
   options.workers = getWorkers();
+  options.dynamicRows = getDynamicRows();
   options.workgroups = getWorkgroups();
   options.matrixUnits = getMatrixUnits();
   options.sharedBytes = getSharedBytes();

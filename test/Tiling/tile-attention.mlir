@@ -4,6 +4,7 @@
 // RUN: relattn-opt %s --relattn-tile-attention="workers=32" --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=PARTS
 // RUN: relattn-opt %s --relattn-tile-attention --cse --split-input-file | FileCheck %s --check-prefix=ROWSAPART
 // RUN: relattn-opt %s --relattn-tile-attention=lanes=1 --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=ONELANE
+// RUN: relattn-opt %s --relattn-tile-attention=dynamic-rows --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=BOTH
 // RUN: not relattn-opt %s --relattn-tile-attention=lanes=0 --split-input-file 2>&1 | FileCheck %s --check-prefix=BAD
 // BAD: error: expected tile sizes of at least 1
 
@@ -33,6 +34,17 @@
 // CHECK:       relattn.online_attention ins({{.*}} : tensor<64x16xf32>, tensor<?x64xf32>, tensor<?x64xf32>) strip(%[[STRIP]] at
 // CHECK-SAME:    max_keys = 96
 // CHECK:   tensor.parallel_insert_slice
+// A dynamic number of queries is looked at: panels of one query, or of many.
+// BOTH-LABEL: func @t5
+// BOTH: %[[M:.*]] = tensor.dim %arg0, %c2
+// BOTH: %[[FEW:.*]] = arith.cmpi sle, %[[M]], %c8
+// BOTH: scf.if %[[FEW]]
+// BOTH:   scf.for {{.*}} step %c512
+// BOTH:     relattn.online_attention {{.*}} strip(%{{.*}} at %{{.*}} ascending {{.*}} outs({{.*}} : tensor<64x1xf32>, tensor<1xf32>, tensor<1xf32>)
+// BOTH: } else {
+// BOTH:   scf.for {{.*}} step %c96
+// BOTH:     relattn.online_attention {{.*}} outs({{.*}} : tensor<64x16xf32>, tensor<16xf32>, tensor<16xf32>)
+// BOTH-LABEL: func @window
 // WIDE-LABEL: func @t5
 // WIDE: relattn.online_attention ins({{.*}} : tensor<64x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>)
 // WIDE-SAME:    max_keys = 128
@@ -169,6 +181,9 @@ func.func @no_tile_of_one_key_or_none(%q: tensor<3x1x4x64xf32>, %k: tensor<3x1x1
 // A decode step: panels of one query, blocks of 512 keys with a strip of their own,
 // which ascends with the keys. For more workers than heads the keys are in parts, three for 12
 // heads and 32 workers as far as there are blocks, whose states are merged.
+// BOTH-LABEL: func @decode
+// BOTH-NOT: scf.if
+// BOTH-LABEL: func @
 // CHECK-LABEL: func @decode
 // CHECK: scf.forall (%[[H:.*]]) in (12)
 // CHECK:   scf.for %[[KEY:.*]] = %c0 to %{{.*}} step %c512

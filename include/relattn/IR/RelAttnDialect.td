@@ -109,7 +109,8 @@ def RelAttn_Dialect : Dialect {
       are copied once, as [b, g, n, d] in the accumulator's type, if more than one
       block of queries reads them. Rows 4 kB apart share a few sets of the cache:
       read where they lie, 16 heads of 64 took 1.25 times as long as BHSD, now
-      1.03. A dynamic M counts as many; a decode step should say its M.
+      1.03. A dynamic M counts as many; a decode step should say its M, or be
+      compiled with `dynamic-rows`.
     - Tails are tiled by the next smaller size (6, 2, 1 rows), never masked. Lanes
       beyond the last query are empty: panels are one or two vectors wide.
     - A register tile is a function of its own. In one big function the register
@@ -127,7 +128,7 @@ def RelAttn_Dialect : Dialect {
 
     | what | schedule |
     |---|---|
-    | d and e of 1 to 256, any lengths, layouts, groups, bands, masks, lengths of keys, query offsets, every scheme, lse; f32, f64; f16 and bf16 widened | tuned: rows for a static M of 1 to 8, else panels |
+    | d and e of 1 to 256, any lengths, layouts, groups, bands, masks, lengths of keys, query offsets, every scheme, lse; f32, f64; f16 and bf16 widened | tuned: rows for a static M of 1 to 8 (a dynamic one with `dynamic-rows`), else panels |
     | d or e dynamic, 0, or larger than 256; another static size of 0 | reference |
     | a dense bias or float mask of f16 or bf16 | reference |
     | one key (static) with `key_lengths` | reference |

@@ -58,6 +58,12 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
                      "for (default: "
                      "0, those of the host with threads=openmp, else 1)"),
       llvm::cl::init(0)};
+  Option<bool> dynamicRows{
+      *this, "dynamic-rows",
+      llvm::cl::desc("Look at a dynamic number of queries at run time, for the "
+                     "rows of a decode step: code for few and for many "
+                     "(default: false, many)"),
+      llvm::cl::init(false)};
 };
 
 /// relattn-to-cpu: from relattn, linalg, tensor, arith, math, scf and func to

@@ -44,7 +44,9 @@ def TileAttention : Pass<"relattn-tile-attention",
     Halved for f64: lanes and keys; halved for d of 128 and more: keys.
 
     A decode step, and any few queries (`rows`), become panels of a single query,
-    whose vectors lie along keys and columns instead; their strip ascends. Where
+    whose vectors lie along keys and columns instead; their strip ascends. A
+    dynamic number of queries counts as many; `dynamic-rows` has code for both, an
+    `scf.if` with a loop in each branch, which takes twice as long to compile. Where
     a static number of queries is one block, for each (b, g, r), and there are
     fewer of these than `workers`, the keys are split into parts, whose states
     `relattn.merge` joins in a second loop over (b, g, r).
@@ -73,6 +75,9 @@ def TileAttention : Pass<"relattn-tile-attention",
     Option<"workers", "workers", "int64_t", "1",
            "Threads: a single block of queries with fewer entries of b, g and r "
            "than these has its keys in parts">,
+    Option<"dynamicRows", "dynamic-rows", "bool", "false",
+           "Look at a dynamic number of queries at run time and make rows of up "
+           "to `rows` of them: code for rows and for panels">,
     Option<"workgroups", "workgroups", "bool", "false",
            "Blocks of `lanes` queries for the workgroups of a GPU">,
     Option<"matrixUnits", "matrix-units", "bool", "true",

@@ -25,6 +25,9 @@ struct AttentionTileOptions {
   /// Up to so many queries (static) become rows; the keys of their blocks; the
   /// threads that want a part of these keys.
   int64_t rows = 8, rowKeys = 512, workers = 1;
+  /// A dynamic number of queries is looked at when it is there: code for rows
+  /// and for panels.
+  bool dynamicRows = false;
   /// Blocks of `lanes` queries for the workgroups of a GPU.
   bool workgroups = false;
   /// The GPU multiplies matrices of 16-bit factors.
@@ -38,8 +41,9 @@ struct AttentionTileOptions {
 StringRef getTilingObstacle(AttentionOp op, bool forWorkgroups = false);
 
 /// Replaces an attention by `online_attention` in loops over workers: one
-/// `scf.forall`, or one over parts of the keys and one that merges them. Fails,
-/// without a change, if there is an obstacle.
+/// `scf.forall`, or one over parts of the keys and one that merges them, or, by
+/// `dynamicRows`, one in each branch of an `scf.if`. Fails, without a change,
+/// if there is an obstacle.
 FailureOr<SmallVector<scf::ForallOp>>
 tileAttention(RewriterBase &rewriter, AttentionOp op,
               const AttentionTileOptions &options);

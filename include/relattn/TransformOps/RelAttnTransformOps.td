@@ -77,7 +77,8 @@ def TileAttentionOp : Op<Transform_Dialect, "relattn.tile_attention",
     Replaces each `relattn.attention` of `target` by `relattn.online_attention`
     in loops, as the pass `relattn-tile-attention` does, whose options are the
     attributes. `loops` are the `scf.forall` over workers: one for each target,
-    or, where keys are in parts, one over these and one that merges them. (Those
+    or, where keys are in parts, one over these and one that merges them, or, by
+    `dynamic_rows`, one for few queries and one for many. (Those
     that copy keys before are not among them.) Map or outline them, and decompose
     the steps.
 
@@ -109,6 +110,7 @@ def TileAttentionOp : Op<Transform_Dialect, "relattn.tile_attention",
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "8">:$rows,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "512">:$row_keys,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$workers,
+    UnitAttr:$dynamic_rows,
     UnitAttr:$workgroups,
     DefaultValuedAttr<BoolAttr, "true">:$matrix_units,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$shared_bytes

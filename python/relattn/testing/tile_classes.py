@@ -24,6 +24,8 @@ GPU_CLASSES = [
     "tiles skipped", "tiles on the band's edge", "tiles of the first interval", "tiles across intervals",
     "tiles of the last interval", "tiles of few queries", "tiles of few keys", "whole tiles", "second block of queries",
 ]
+#: In pipelines with `dynamic-rows`.
+DYNAMIC_ROWS = "rows of a dynamic number"
 #: In pipelines with `workers`.
 SPLIT = ["rows with split keys", "panels with split keys"]
 
@@ -35,6 +37,8 @@ def expected(pipeline):
     if "schedule=reference" in pipeline and "relattn-tile-attention" not in pipeline:
         return []
     classes = CLASSES + (SPLIT if options(pipeline)["workers"] > 1 else [])
+    if "dynamic-rows" in pipeline:
+        classes = [*classes, DYNAMIC_ROWS]
     if options(pipeline)["lanes"] == 1:
         classes.remove("tiles of few queries")
     return classes
@@ -71,14 +75,16 @@ def tile_classes(case, pipeline=""):
     entries = np.prod([size.get(d, 1) for d in "bgr"])
     is_split = option["workers"] > entries
     panels = option["panels"]
-    if "m" not in case.dynamic and m <= option["rows"]:
-        counts["rows"] += 1
+    is_dynamic = "m" in case.dynamic
+    if m <= option["rows"] and (not is_dynamic or "dynamic-rows" in pipeline):
+        counts["rows"] += not is_dynamic
+        counts[DYNAMIC_ROWS] += is_dynamic
         lanes, keys, panels = 1, option["row-keys"], m
-        counts[SPLIT[0]] += is_split and n > keys
-    elif "m" not in case.dynamic and m <= lanes * panels:
+        counts[SPLIT[0]] += is_split and not is_dynamic and n > keys
+    elif not is_dynamic and m <= lanes * panels:
         counts[SPLIT[1]] += is_split and n > keys
     counts["second block of queries"] += m > lanes * panels
-    if not counts["rows"] and ("m" in case.dynamic or m > lanes * panels):
+    if not counts["rows"] and (is_dynamic or m > lanes * panels):
         is_narrow = case.query.dtype.itemsize < 4
         counts["keys and values copied"] += is_narrow or any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
     count_tiles(case, size, lanes, keys, counts)

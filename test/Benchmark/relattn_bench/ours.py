@@ -48,10 +48,10 @@ def peak(threads, target):
     return build_yardstick(target).relattn_peak(threads, 0.015)
 
 
-def build_kernel(case, threads, target, bias):
+def build_kernel(case, threads, target, bias, dynamic_rows=False):
     """@f(q, k, v, table, query_offset, out)."""
     def shape(length):
-        length = length if length <= FEW_QUERIES else "?"
+        length = length if length <= FEW_QUERIES and not dynamic_rows else "?"
         dims = (1, case.heads, length, case.depth) if case.layout == "BHSD" else (1, length, case.heads, case.depth)
         return "x".join(map(str, dims)) + "xf32"
 
@@ -67,7 +67,8 @@ def build_kernel(case, threads, target, bias):
         + f"%r = relattn.attention {'causal ' * case.causal}maps({maps}) ins(%q, %k, %v : tensor<{few}>, tensor<{many}>, tensor<{many}>) "
         + scheme + (f"query_offset(%offset : index) " if case.query_offset else "") + f"outs(%o : tensor<{few}>)\n"
         f"bufferization.materialize_in_destination %r in restrict writable %o_m : (tensor<{few}>, memref<{few}>) -> ()\nreturn\n}}\n")
-    return Module(text, (f"--relattn-to-cpu=threads={'openmp' if threads > 1 else 'none'} target-cpu={target}",))
+    options = [f"threads={'openmp' if threads > 1 else 'none'}", f"target-cpu={target}"] + ["dynamic-rows"] * dynamic_rows
+    return Module(text, (f"--relattn-to-cpu={' '.join(options)}",))
 
 
 def in_layout(case, array):
@@ -84,10 +85,10 @@ def implementations(case, inputs, threads, target):
     library = functools.partial(build_yardstick, target)
     pointer = lambda array: array.ctypes.data_as(ctypes.c_void_p)
 
-    def make_kernel(bias):
+    def make_kernel(bias, **options):
         out = in_layout(case, np.zeros_like(q))
         arrays = [in_layout(case, x) for x in (q, k, v)]
-        run = build_kernel(case, threads, target, bias).bind("f", *arrays, table, case.query_offset, out)
+        run = build_kernel(case, threads, target, bias, **options).bind("f", *arrays, table, case.query_offset, out)
         output = (lambda _: out) if case.layout == "BHSD" else (lambda _: out.transpose(0, 2, 1, 3))
         return run, output if bias else None
 
@@ -113,6 +114,7 @@ def implementations(case, inputs, threads, target):
     yield "relattn T5", lambda: make_kernel(True)
     yield "relattn no bias", lambda: make_kernel(False)
     if case.is_decode:
+        yield "relattn T5, dynamic M", lambda: make_kernel(True, dynamic_rows=True)
         yield "plain read", make_read
     elif case.depth in (64, 128) and case.layout == "BHSD" and case.queries == case.keys:
         yield "yardstick", make_yardstick
