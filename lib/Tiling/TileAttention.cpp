@@ -291,7 +291,7 @@ static TileSizes getTileSizes(AttentionOp op,
     sizes.lanes = std::max<int64_t>(sizes.lanes / 2, 1);
     sizes.keys = std::max<int64_t>(sizes.keys / 2, 1);
   }
-  // A block of keys and one of values stay in the first-level cache.
+  // What a block of keys and one of values take of the caches.
   if (op.getStaticSize(AttentionOp::D) >= 128)
     sizes.keys = std::max<int64_t>(sizes.keys / 2, 1);
   // Few queries leave lanes of a panel empty, and fewer yet most of them: then
