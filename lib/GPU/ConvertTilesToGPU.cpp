@@ -21,6 +21,47 @@ using namespace mlir;
 using namespace mlir::relattn;
 
 namespace {
+/// What the threads of the simt schedule share: rows and keys of a tile, d and
+/// e, and registers of 32 bits for an element.
+struct SimtTile {
+  int64_t rows = 0, keys = 0, depth = 0, width = 0, words = 1;
+};
+} // namespace
+
+/// Rows of a thread and threads of a row, such that output and scores lie in
+/// registers and the least is read of shared memory: it gives the threads of a
+/// multiprocessor one element, or four of one row, where they take four
+/// multiply-adds.
+static void shareRows(Schedule &schedule, const SimtTile &tile,
+                      int64_t maxPeers) {
+  constexpr int64_t kMaxRegisters = 144, kMaxRows = 4;
+  int64_t minThreads = std::min<int64_t>(64, tile.rows);
+  schedule.rows = tile.rows;
+  std::optional<std::pair<int64_t, int64_t>> least;
+  for (int64_t peers = 1; peers <= maxPeers && tile.keys % peers == 0;
+       peers *= 2)
+    for (int64_t rows = 1; rows <= kMaxRows; rows *= 2) {
+      // Peers exchange within whole warps.
+      bool isWhole = tile.rows % (Fragment::kNumLanes / peers * rows) == 0;
+      if ((!isWhole && peers * rows > 1) ||
+          tile.rows * peers / rows < minThreads)
+        continue;
+      // Of a thread, for a tile.
+      int64_t keys = tile.keys / peers,
+              width = llvm::divideCeil(tile.width, peers);
+      int64_t registers = rows * (width + keys) * tile.words;
+      int64_t reads = tile.depth * (rows + keys) + tile.keys * (rows + width);
+      std::pair cost = {std::max<int64_t>(registers - kMaxRegisters, 0),
+                        reads * peers * kMaxRows / rows};
+      if (least && cost >= *least)
+        continue;
+      least = cost;
+      schedule.peers = peers;
+      schedule.rowTiles = rows;
+    }
+}
+
+namespace {
 struct ConvertTilesToGPU
     : public relattn::impl::ConvertTilesToGPUBase<ConvertTilesToGPU> {
   using ConvertTilesToGPUBase::ConvertTilesToGPUBase;
@@ -34,7 +75,7 @@ struct ConvertTilesToGPU
     schedule.target = target;
     schedule.maxSharedBytes = sharedBytes;
     bool fits = hasMatrixUnits;
-    int64_t rows = 0, keys = 0, registers = 0;
+    SimtTile tile;
     loop->walk([&](linalg::GenericOp op) {
       std::optional<TileKind> kind = getTileKind(op);
       if (kind != TileKind::Scores && kind != TileKind::Values)
@@ -50,32 +91,21 @@ struct ConvertTilesToGPU
       fits &= factor.getElementTypeBitWidth() == 16 && size % 16 == 0 &&
               size <= Schedule::kMaxMmaColumns;
       auto result = cast<MemRefType>(op.getDpsInits()[0].getType());
-      rows = result.getDimSize(0);
-      if (kind == TileKind::Scores)
-        keys = std::max(keys, result.getDimSize(1));
-      else
-        registers = size * result.getElementTypeBitWidth() / 32;
+      tile.rows = result.getDimSize(0);
+      tile.words = result.getElementTypeBitWidth() / 32;
+      if (kind == TileKind::Scores) {
+        tile.keys = std::max(tile.keys, result.getDimSize(1));
+        tile.depth = size;
+      } else {
+        tile.width = size;
+      }
     });
-    if (fits || rows == 0)
+    if (fits || tile.rows == 0)
       return schedule;
     schedule.kind = Schedule::Simt;
-    schedule.rows = rows;
-    schedule.rowTiles = 1;
-    // What one thread can hold of the output. SPIR-V has no exchange among
-    // threads that every driver takes.
-    constexpr int64_t kMaxRegisters = 64;
-    if (target == GPUTarget::SPIRV || registers <= kMaxRegisters)
-      return schedule;
-    auto isEnough = [&]() {
-      return registers <= kMaxRegisters * schedule.peers &&
-             rows * schedule.peers % Fragment::kNumLanes == 0;
-    };
-    // Peers exchange within whole warps.
-    while (!isEnough() && schedule.peers < Fragment::kNumLanes &&
-           keys % (2 * schedule.peers) == 0)
-      schedule.peers *= 2;
-    if (rows * schedule.peers % Fragment::kNumLanes != 0)
-      schedule.peers = 1;
+    // SPIR-V has no exchange among threads that every driver takes.
+    int64_t maxPeers = target == GPUTarget::SPIRV ? 1 : Fragment::kNumLanes;
+    shareRows(schedule, tile, maxPeers);
     return schedule;
   }
 

@@ -3,13 +3,13 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// For any type, any depth and any target. A row belongs to one thread or to a
-// few neighbours, its peers, each of which has every so many-th column of the
-// scores and of the output in registers: as many peers as it takes for the
-// output to fit there. Queries, keys and values are read from shared memory,
-// and so are the weights, which every peer of a row needs. The products are
-// loops, over d and over keys, whose bodies have one multiply-add for each
-// register.
+// For any type, any depth and any target. A few rows belong to one thread or to
+// a few neighbours, their peers, each of which has every so many-th column of
+// the scores and of the output in registers. Queries, keys and values are read
+// from shared memory, and so are the weights, which every peer of a row needs;
+// what is read of one row or column serves all of the thread's columns or rows.
+// The products are loops, over d and over keys, whose bodies have one
+// multiply-add for each register.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,6 +19,11 @@
 
 using namespace mlir;
 using namespace mlir::relattn;
+
+/// One of the rows of this thread.
+Value TileEmitter::getSimtRow(int64_t rowTile) {
+  return add(registerRow[0], rowTile * accumulators.getNumRows());
+}
 
 /// accumulator[reg] += a * factor.
 void TileEmitter::multiplyAdd(Value storage, int64_t reg, Value a,
@@ -44,15 +49,22 @@ LogicalResult TileEmitter::emitSimtScores(linalg::GenericOp op) {
   SmallVector<Value> columns;
   for (int64_t step = 0; step < Schedule::kSimtStep; ++step)
     columns.push_back(add(loop.getInductionVar(), step));
-  SmallVector<Value> own;
-  for (Value column : columns)
-    own.push_back(load(query.tile->storage, {registerRow[0], column}));
+  SmallVector<SmallVector<Value>> own;
+  for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile)
+    own.push_back(llvm::map_to_vector(columns, [&](Value column) {
+      return load(query.tile->storage, {getSimtRow(rowTile), column});
+    }));
   for (int64_t n = 0; n < keys.rows; n += schedule.peers) {
     Value key = add(registerColumn[0], n);
-    for (auto [column, element] : llvm::zip(columns, own))
-      multiplyAdd(scores.tile->storage,
-                  getMatrixRegister(*scores.tile, 0, n / schedule.peers, 0),
-                  element, load(keys.storage, {currentBuffer, key, column}));
+    auto elements = llvm::map_to_vector(columns, [&](Value column) {
+      return load(keys.storage, {currentBuffer, key, column});
+    });
+    for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile) {
+      int64_t reg =
+          getMatrixRegister(*scores.tile, rowTile, n / schedule.peers, 0);
+      for (auto [query, key] : llvm::zip(own[rowTile], elements))
+        multiplyAdd(scores.tile->storage, reg, query, key);
+    }
   }
   return success();
 }
@@ -62,12 +74,13 @@ void TileEmitter::shareWeights(const Tile &weights) {
   Type type = cast<MemRefType>(weights.storage.getType()).getElementType();
   if (!sharedWeights)
     sharedWeights = createShared({weights.rows, weights.columns}, type);
-  for (int64_t n = 0; n < weights.columns; n += schedule.peers)
-    memref::StoreOp::create(
-        b, loc,
-        loadRegister(weights.storage,
-                     getMatrixRegister(weights, 0, n / schedule.peers, 0)),
-        sharedWeights, ValueRange{registerRow[0], add(registerColumn[0], n)});
+  for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile)
+    for (int64_t n = 0; n < weights.columns; n += schedule.peers) {
+      int64_t reg = getMatrixRegister(weights, rowTile, n / schedule.peers, 0);
+      memref::StoreOp::create(
+          b, loc, loadRegister(weights.storage, reg), sharedWeights,
+          ValueRange{getSimtRow(rowTile), add(registerColumn[0], n)});
+    }
   // The barrier before the next copy stands between these and the next weights.
   if (schedule.peers > 1)
     gpu::BarrierOp::create(b, loc);
@@ -85,15 +98,19 @@ LogicalResult TileEmitter::emitSimtValues(linalg::GenericOp op) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   Value n = loop.getInductionVar();
-  Value weight = memref::LoadOp::create(b, loc, sharedWeights,
-                                        ValueRange{registerRow[0], n});
+  SmallVector<Value> own;
+  for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile)
+    own.push_back(memref::LoadOp::create(b, loc, sharedWeights,
+                                         ValueRange{getSimtRow(rowTile), n}));
   for (int64_t e = 0; e < out.tile->paddedColumns; e += schedule.peers) {
     Value element = memref::LoadOp::create(
         b, loc, values.storage,
         ValueRange{currentBuffer, n, add(registerColumn[0], e)});
-    multiplyAdd(out.tile->storage,
-                getMatrixRegister(*out.tile, 0, e / schedule.peers, 0), weight,
-                convertFloat(b, loc, element, type));
+    element = convertFloat(b, loc, element, type);
+    for (auto [rowTile, weight] : llvm::enumerate(own))
+      multiplyAdd(out.tile->storage,
+                  getMatrixRegister(*out.tile, rowTile, e / schedule.peers, 0),
+                  weight, element);
   }
   return success();
 }

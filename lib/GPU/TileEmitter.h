@@ -32,11 +32,12 @@ namespace mlir::relattn {
 struct Schedule {
   enum Kind {
     Mma, ///< mma.m16n8k16: factors of 16 bits, accumulators of f32
-    Simt ///< multiply-adds, a row for each few threads: any type and target
+    Simt ///< multiply-adds: any type and target
   } kind = Mma;
   /// Warps of 32 threads, each with `rowTiles` times the rows of a fragment.
   int64_t warps = 4, rowTiles = 2;
-  /// Of the simt schedule: rows of a tile, and threads that share each.
+  /// Of the simt schedule, whose warps follow from them: rows of a tile, and
+  /// threads that share `rowTiles` of these.
   int64_t rows = 0, peers = 1;
   /// Whose intrinsics kernels call.
   GPUTarget target = GPUTarget::NVVM;
@@ -50,7 +51,7 @@ struct Schedule {
 
   bool isMma() const { return kind == Mma; }
   int64_t getNumThreads() const {
-    return isMma() ? warps * Fragment::kNumLanes : rows * peers;
+    return isMma() ? warps * Fragment::kNumLanes : rows * peers / rowTiles;
   }
   /// The kernel declares what it needs; else the launch says it.
   bool hasStaticSharedMemory() const { return target == GPUTarget::SPIRV; }
@@ -211,6 +212,7 @@ private:
                                   Value column, bool isTransposed);
   LogicalResult emitSimtScores(linalg::GenericOp op);
   LogicalResult emitSimtValues(linalg::GenericOp op);
+  Value getSimtRow(int64_t rowTile);
   void shareWeights(const Tile &weights);
   void multiplyAdd(Value storage, int64_t reg, Value a, Value factor);
   SmallVector<Value> multiply(ArrayRef<Value> a, ArrayRef<Value> factor,

@@ -27,8 +27,9 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
       `cp.async` while the other is multiplied; the strip straight into the
       accumulators; the maximum by shuffles among the four lanes of a row; 2^x by
       `ex2.approx.ftz`, weights rounded to the values' type;
-    - other attention by the *simt* schedule: a row of queries for each thread, or
-      for as many threads as it takes to hold its output, scores and output in
+    - other attention by the *simt* schedule: a few rows of queries for each few
+      threads (SPIR-V: one for each), such that scores and output fit into
+      registers and what is read serves several products; scores and output in
       registers, queries, keys, values and weights in shared memory, products by
       multiply-adds, nothing rounded but by the accumulator. For SPIR-V
       2^x and the logarithm are arithmetic, as drivers promise little of their own,
