@@ -37,14 +37,17 @@ static bool reachesTile(Operation *op) {
 }
 
 /// The loop that is all of a parallel region, as upstream's conversion of
-/// scf.parallel makes it; null if there is more to it.
+/// scf.parallel makes it; null if there is more to it, or if somebody has given
+/// it a schedule.
 static omp::LoopNestOp getOnlyLoop(omp::ParallelOp parallel) {
-  if (!parallel.getRegion().hasOneBlock())
+  if (!parallel.getRegion().hasOneBlock() ||
+      !parallel->getParentOfType<FunctionOpInterface>())
     return {};
   auto worksharing =
       dyn_cast<omp::WsloopOp>(parallel.getRegion().front().front());
   if (!worksharing || !isa<omp::TerminatorOp>(worksharing->getNextNode()) ||
-      worksharing.getRegion().getNumArguments() != 0)
+      worksharing.getRegion().getNumArguments() != 0 ||
+      worksharing.getScheduleKind() || worksharing.getOrdered())
     return {};
   auto loop =
       dyn_cast<omp::LoopNestOp>(worksharing.getRegion().front().front());

@@ -104,8 +104,8 @@ func.func @nested(%n: index) {
 
 // -----
 
-// Regions that hold more than the loop, and loops with a reduction or an inclusive
-// bound, stay as they are.
+// Regions that hold more than the loop, and loops with a reduction, an inclusive
+// bound or a schedule, stay as they are.
 func.func private @relattn_tile(index)
 omp.declare_reduction @sum : i64 init {
 ^bb0(%x: i64):
@@ -117,7 +117,7 @@ omp.declare_reduction @sum : i64 init {
   omp.yield(%0 : i64)
 }
 // CHECK-LABEL: func @no_other_work
-// CHECK-COUNT-3: omp.wsloop
+// CHECK-COUNT-4: omp.wsloop
 // CHECK-NOT: memref.atomic_rmw
 // CHECK: return
 func.func @no_other_work(%n: index, %total: !llvm.ptr) {
@@ -145,6 +145,15 @@ func.func @no_other_work(%n: index, %total: !llvm.ptr) {
   omp.parallel {
     omp.wsloop {
       omp.loop_nest (%i) : index = (%c0) to (%n) inclusive step (%c1) {
+        func.call @relattn_tile(%i) : (index) -> ()
+        omp.yield
+      }
+    }
+    omp.terminator
+  }
+  omp.parallel {
+    omp.wsloop schedule(static) {
+      omp.loop_nest (%i) : index = (%c0) to (%n) step (%c1) {
         func.call @relattn_tile(%i) : (index) -> ()
         omp.yield
       }

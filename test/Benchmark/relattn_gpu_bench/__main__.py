@@ -24,7 +24,9 @@ import torch
 from relattn.jit import Module, _descriptor_type
 from relattn.testing.generator import Generator
 
-HEADS, BATCH = 16, 4
+#: Of bf16 and of f32.
+HEADS = {torch.bfloat16: 16, torch.float32: 12}
+BATCH = {torch.bfloat16: 4, torch.float32: 1}
 
 
 def descriptor(pointer, shape, strides):
@@ -105,25 +107,30 @@ def dense_bias(table, queries, keys, causal):
 
 
 class Shape:
-    def __init__(self, depth, length, causal):
-        self.depth, self.length, self.causal = depth, length, causal
+    def __init__(self, depth, length, causal, dtype):
+        self.depth, self.length, self.causal, self.dtype = depth, length, causal, dtype
+        self.batch, self.heads = BATCH[dtype], HEADS[dtype]
         generator = torch.Generator("cuda").manual_seed(7)
-        make = lambda: torch.randn(BATCH, HEADS, length, depth, device="cuda", generator=generator).to(torch.bfloat16)
+        make = lambda: torch.randn(self.batch, self.heads, length, depth, device="cuda", generator=generator).to(dtype)
         # Unscaled scores of unit variance, as a trained T5 has them.
         self.q, self.k, self.v = make() * depth**-0.5, make(), make()
-        self.table = torch.randn(32, HEADS, device="cuda", generator=generator)
+        self.table = torch.randn(32, self.heads, device="cuda", generator=generator)
         self.out = torch.empty_like(self.q)
+
+    def __str__(self):
+        name = f"D{self.depth} M=N={self.length}" + " causal" * self.causal
+        return name + " f32" * (self.dtype == torch.float32)
 
     @property
     def flops(self):
-        return 4.0 * BATCH * HEADS * self.length**2 * self.depth / (2 if self.causal else 1)
+        return 4.0 * self.batch * self.heads * self.length**2 * self.depth / (2 if self.causal else 1)
 
     def error(self, output, bias):
         """Largest error of some queries of one head, and where they are, to
         float64."""
         rows = torch.cat([torch.arange(0, min(64, self.length)), torch.arange(max(0, self.length - 64), self.length)])
         rows = rows.unique().cuda()
-        b, h = BATCH - 1, HEADS // 2
+        b, h = self.batch - 1, self.heads // 2
         q, k, v = (x[b, h].double() for x in (self.q, self.k, self.v))
         scores = q[rows] @ k.T
         offset = torch.arange(self.length, device="cuda")[None, :] - rows[:, None]
@@ -151,8 +158,15 @@ def ours(folder, entry, shape):
     return run
 
 
+def is_for(entry, shape):
+    """Whether a compiled kernel takes a shape."""
+    dtype = {"bf16": torch.bfloat16, "f32": torch.float32}[entry["dtype"]]
+    return ((entry["depth"], entry["causal"], dtype) == (shape.depth, shape.causal, shape.dtype)
+            and entry["length"] in (None, shape.length))
+
+
 def peers(shape, with_flex, with_dense):
-    """name -> (function, has the bias)"""
+    """name, function, whether it has the bias"""
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.nn.functional import scaled_dot_product_attention as sdpa
     inputs = (shape.q, shape.k, shape.v)
@@ -163,6 +177,9 @@ def peers(shape, with_flex, with_dense):
                 return sdpa(*inputs, attn_mask=mask, is_causal=shape.causal and mask is None, scale=1.0)
         return run
 
+    if shape.dtype == torch.float32:
+        yield "SDPA efficient", backend(SDPBackend.EFFICIENT_ATTENTION), False
+        return
     yield "SDPA flash", backend(SDPBackend.FLASH_ATTENTION), False
     yield "SDPA cuDNN", backend(SDPBackend.CUDNN_ATTENTION), False
     if with_dense:
@@ -224,38 +241,39 @@ def main():
     torch.zeros(1, device="cuda")  # its context is ours
     failed = 0 if arguments.no_conformance else conformance(arguments.files, manifest["modules"])
     lines = []
-    for depth in arguments.depths:
-        for length in arguments.lengths:
-            for causal in arguments.causal:
-                begin = time.time()
-                shape = Shape(depth, length, bool(causal))
-                calls, facts = {}, {}
+    shapes = [(depth, length, bool(causal), torch.bfloat16)
+              for depth in arguments.depths for length in arguments.lengths for causal in arguments.causal]
+    shapes += [(depth, arguments.lengths[0], False, torch.float32)
+               for depth in sorted({entry["depth"] for entry in manifest["kernels"] if entry["dtype"] == "f32"})]
+    for parameters in shapes:
+        begin = time.time()
+        shape = Shape(*parameters)
+        calls, facts = {}, {}
 
-                def add(name, run, bias):
-                    try:
-                        torch.cuda.reset_peak_memory_stats()
-                        before = torch.cuda.memory_allocated()
-                        error = shape.error(run(), bias)
-                        calls[name] = run
-                        facts[name] = {"bias": bias, "max_abs_error": error,
-                                       "torch_memory_mb": (torch.cuda.max_memory_allocated() - before) / 1e6}
-                    except Exception as problem:
-                        print(f"  {name}: {type(problem).__name__}: {str(problem).splitlines()[0][:150]}")
+        def add(name, run, bias):
+            try:
+                torch.cuda.reset_peak_memory_stats()
+                before = torch.cuda.memory_allocated()
+                error = shape.error(run(), bias)
+                calls[name] = run
+                facts[name] = {"bias": bias, "max_abs_error": error,
+                               "torch_memory_mb": (torch.cuda.max_memory_allocated() - before) / 1e6}
+            except Exception as problem:
+                print(f"  {name}: {type(problem).__name__}: {str(problem).splitlines()[0][:150]}")
 
-                for entry in manifest["kernels"]:
-                    chosen = arguments.schedules is None or entry["schedule"] in arguments.schedules
-                    if entry["depth"] == depth and entry["causal"] == bool(causal) and chosen:
-                        add(f"relattn {entry['schedule']}{'' if entry['bias'] else ', no bias'}",
-                            ours(arguments.files, entry, shape), entry["bias"])
-                for name, run, bias in peers(shape, arguments.flex, length <= 16384):
-                    add(name, run, bias)
-                medians = measure(calls, arguments.rounds)
-                title = f"D{depth} M=N={length}{' causal' if causal else ''}"
-                print(f"{title} ({time.time() - begin:.0f} s)")
-                for name, ms in medians.items():
-                    line = {"case": title, "impl": name, "median_ms": ms, "tflops": shape.flops / ms * 1e-9, **facts[name]}
-                    lines.append(line)
-                    print(f"  {ms:9.3f} ms {line['tflops']:7.1f} TFLOP/s  error {line['max_abs_error']:.2e}  {name}", flush=True)
+        for entry in manifest["kernels"]:
+            chosen = arguments.schedules is None or entry["schedule"] in arguments.schedules
+            if chosen and is_for(entry, shape):
+                add(f"relattn {entry['schedule']}{'' if entry['bias'] else ', no bias'}",
+                    ours(arguments.files, entry, shape), entry["bias"])
+        for name, run, bias in peers(shape, arguments.flex, shape.length <= 16384):
+            add(name, run, bias)
+        medians = measure(calls, arguments.rounds)
+        print(f"{shape} ({time.time() - begin:.0f} s)")
+        for name, ms in medians.items():
+            line = {"case": str(shape), "impl": name, "median_ms": ms, "tflops": shape.flops / ms * 1e-9, **facts[name]}
+            lines.append(line)
+            print(f"  {ms:9.3f} ms {line['tflops']:7.1f} TFLOP/s  error {line['max_abs_error']:.2e}  {name}", flush=True)
     if arguments.out:
         with open(arguments.out, "w") as file:
             for line in lines:

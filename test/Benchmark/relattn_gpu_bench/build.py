@@ -20,9 +20,14 @@ SCHEDULES = {
 }
 
 
-def attention(depth, bias, causal):
-    """@attention(q, k, v, table, out), bf16, [B, H, S, D]."""
-    kind = f"?x?x?x{depth}xbf16"
+#: Lengths of kernels that know theirs, and depths of those by multiply-adds.
+STATIC_LENGTHS = (4096, 16384)
+F32_DEPTHS = (64, 128, 256)
+
+
+def attention(depth, bias, causal, dtype="bf16", length="?"):
+    """@attention(q, k, v, table, out), [B, H, S, D]."""
+    kind = f"?x?x{length}x{depth}x{dtype}"
     tensor = lambda name, shape, more="": (
         f"%{name} = bufferization.to_tensor %{name}_buffer restrict{more} : memref<{shape}> to tensor<{shape}>\n")
     scheme = (f"bias(#relattn.t5<buckets = 32, max_distance = 128{'' if causal else ', bidirectional'}>, "
@@ -45,7 +50,8 @@ def main():
     parser.add_argument("--format", default="binary", help="binary needs ptxas; isa leaves that to the driver")
     parser.add_argument("--cases", type=int, default=200, help="conformance cases")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--schedules", nargs="*", help="only these, beside the default")
+    parser.add_argument("--schedules", nargs="*",
+                        help="only these, beside the default; static: of one length, f32: by multiply-adds")
     arguments = parser.parse_args()
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
@@ -55,16 +61,29 @@ def main():
     build = lambda text, name, options: build_library(
         text, out / f"{name}.so", pipeline(options), libraries=["-Wl,-rpath,$ORIGIN", runtime], cpu="x86-64-v2")
     kernels, modules = [], []
+
+    def add_kernel(depth, name, bias, causal, options="", dtype="bf16", length="?"):
+        file = f"attention-{depth}-{name.replace(' ', '-')}-{'t5' if bias else 'none'}{'-causal' if causal else ''}"
+        build(attention(depth, bias, causal, dtype, length), file, options)
+        kernels.append({"file": f"{file}.so", "depth": depth, "schedule": name, "bias": bias, "causal": causal, "dtype": dtype,
+                        "length": None if length == "?" else length})
+        print(file, flush=True)
+
+    is_chosen = lambda name: arguments.schedules is None or name in ["default", *arguments.schedules]
     for depth, schedules in SCHEDULES.items():
         for name, options in schedules.items():
-            if arguments.schedules is not None and name not in ["default", *arguments.schedules]:
+            if not is_chosen(name):
                 continue
             for bias in (True, False):
                 for causal in (False, True):
-                    file = f"attention-{depth}-{name}-{'t5' if bias else 'none'}{'-causal' if causal else ''}"
-                    build(attention(depth, bias, causal), file, options)
-                    kernels.append({"file": f"{file}.so", "depth": depth, "schedule": name, "bias": bias, "causal": causal})
-                    print(file, flush=True)
+                    add_kernel(depth, name, bias, causal, options)
+        for length in STATIC_LENGTHS if is_chosen("static") else ():
+            for bias in (True, False):
+                for causal in (False, True):
+                    add_kernel(depth, f"static {length}", bias, causal, length=length)
+    for depth in F32_DEPTHS if is_chosen("f32") else ():
+        for bias in (True, False):
+            add_kernel(depth, "f32", bias, False, dtype="f32")
     for start in range(0, arguments.cases, 50):
         seed, count = arguments.seed * 1000 + start, min(50, arguments.cases - start)
         generator = Generator(seed, for_gpu=True)
