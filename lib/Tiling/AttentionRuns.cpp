@@ -6,7 +6,7 @@
 // A bucketing of a few intervals gives a strip of as many runs of one number,
 // and a band hides the places before and behind it: no place needs its bucket.
 // A search for each place and a read of the table for each place and head took
-// 7 to 11 % of a decode step.
+// 11 % of a decode step.
 //
 //===----------------------------------------------------------------------===//
 

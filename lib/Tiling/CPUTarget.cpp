@@ -10,9 +10,9 @@
 // 3 x 4 twice (spills); of 32, 7 x 4 is half as fast.
 //
 // Blocks of keys and values stream from the second-level cache; longer ones
-// rescale the output less often. On Zen 4, 256 keys instead of 128: 1.004 to
-// 1.03 times as fast, 192 instead of 96 with AVX2 code: 1.01 to 1.08 (causal,
-// 512); of 128-bit code 192 cost 2 to 3 %.
+// rescale the output less often. On Zen 4, 256 keys instead of 128: 1.00
+// to 1.03 times as fast, 192 instead of 96 with AVX2 code: 0.99 (D 40) to 1.05;
+// of 128-bit code 192 cost 2 to 3 %.
 //
 // Of 32 registers the lanes decide, since a panel's last ones may be empty.
 // Fractions of the peak on Zen 4, M = N, D 64, one thread:

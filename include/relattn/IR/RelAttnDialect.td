@@ -92,7 +92,7 @@ def RelAttn_Dialect : Dialect {
       of the band. Each worker spreads that of its queries and a block of keys: a
       run for each interval, and two for the band. One strip of each head, spread
       before, cost 3 to 5 of 75 us at 8 heads, 77 queries and two threads, and
-      a search for each place 7 to 11 % of a decode step; now 1.5 and 2 to 3 %.
+      a search for each place 11 % of a decode step; now 1.5 us and 2 to 3 %.
     - Tiles inside one interval of offsets read the strip like others. Started
       from a scalar they would save what the kernel without any bias saves: 0 to
       1 % (AVX-512, D 32 and 64), at the price of a second copy of the tile's
