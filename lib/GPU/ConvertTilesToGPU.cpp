@@ -35,6 +35,8 @@ struct SimtTile {
 static void shareRows(Schedule &schedule, const SimtTile &tile,
                       int64_t maxPeers) {
   constexpr int64_t kMaxRegisters = 144, kMaxRows = 4;
+  // relattn-tile-attention counts shared memory for no more.
+  maxPeers = std::min<int64_t>(maxPeers, 8);
   int64_t minThreads = std::min<int64_t>(64, tile.rows);
   schedule.rows = tile.rows;
   std::optional<std::pair<int64_t, int64_t>> least;

@@ -62,8 +62,8 @@ LogicalResult TileEmitter::emitSimtScores(linalg::GenericOp op) {
     for (int64_t rowTile = 0; rowTile < schedule.rowTiles; ++rowTile) {
       int64_t reg =
           getMatrixRegister(*scores.tile, rowTile, n / schedule.peers, 0);
-      for (auto [query, key] : llvm::zip(own[rowTile], elements))
-        multiplyAdd(scores.tile->storage, reg, query, key);
+      for (auto [factor, element] : llvm::zip(own[rowTile], elements))
+        multiplyAdd(scores.tile->storage, reg, factor, element);
     }
   }
   return success();

@@ -5,10 +5,10 @@
 //
 // Level 3 on buffers to the code of one thread of a workgroup. A tile of scores
 // or of the output lies in registers, in the layout of the matrix unit's
-// accumulators or, without one, a row in one thread or a few; queries, keys and
-// values go through shared memory. The steps: control and what a tile becomes
-// (TileEmitter.cpp), ops on elements and rows (EmitElements.cpp), copies to
-// shared memory (EmitCopies.cpp), products (EmitProducts.cpp,
+// accumulators or, without one, a few rows in each few threads; queries, keys
+// and values go through shared memory. The steps: control and what a tile
+// becomes (TileEmitter.cpp), ops on elements and rows (EmitElements.cpp),
+// copies to shared memory (EmitCopies.cpp), products (EmitProducts.cpp,
 // EmitSimtProducts.cpp).
 //
 //===----------------------------------------------------------------------===//

@@ -80,10 +80,9 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
   Value query = add(firstQuery, start);
   Value queries = min(sub(blockQueries, start), lanes);
   Value keys = blockKeys;
-  BandAttr band = op.getBandAttr();
-  if (band && band.getHi() && op.getStaticSize(Dim::N) != 1) {
+  if (bandHigh && op.getStaticSize(Dim::N) != 1) {
     // The last key that the panel's last query sees.
-    Value end = add(add(query, queries), number(*band.getHi()));
+    Value end = add(add(query, queries), number(*bandHigh));
     if (queryOffset)
       end = add(end, queryOffset);
     keys = max(zero, min(blockKeys, sub(end, firstKey)));

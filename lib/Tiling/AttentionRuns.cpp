@@ -20,7 +20,7 @@ using namespace mlir::relattn;
 /// for all heads, is less work.
 static constexpr size_t kMaxRuns = 64;
 
-/// Null where the strip is made place by place.
+/// None where the strip is made place by place.
 std::optional<StepFunction> AttentionTiler::getRuns() {
   // Threads of a workgroup share places out.
   if (sizes.areWorkgroups)
@@ -99,17 +99,11 @@ Value AttentionTiler::createRuns(const StepFunction &steps, Value row,
   } else {
     row = fill(row, all, getBias(Value()));
   }
-  BandAttr band = op.getBandAttr();
-  if (!band)
-    return row;
   Value hidden = createFloatConstant(b, loc, accumulator,
                                      -std::numeric_limits<double>::infinity());
-  if (std::optional<int64_t> lo = band.getLo())
-    row = fill(row, {all.begin, min(number(*lo), all.end)}, hidden);
-  if (std::optional<int64_t> hi = band.getHi()) {
-    // Nothing is added to a bound that may be the largest number.
-    Value lastSeen = min(number(*hi), sub(all.end, one));
-    row = fill(row, {max(add(lastSeen, one), all.begin), all.end}, hidden);
-  }
+  if (bandLow)
+    row = fill(row, {all.begin, min(number(*bandLow), all.end)}, hidden);
+  if (bandHigh)
+    row = fill(row, {max(number(*bandHigh + 1), all.begin), all.end}, hidden);
   return row;
 }

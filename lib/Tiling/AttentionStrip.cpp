@@ -7,9 +7,9 @@
 // is a loop of its own for the threads, or read from the cache of another one
 // (3 to 5 of 75 us at 8 heads, 77 queries, two threads). Read backwards by
 // panels, so that their queries are one load, and forwards by rows, so that
-// keys are. Of many intervals (of a few: AttentionRuns.cpp), buckets are
-// computed once for all heads, in a loop of one thread: to start others takes
-// longer.
+// keys are. Of many buckets (of a few: AttentionRuns.cpp), that of each place
+// is computed once for all heads, in a loop of one thread: to start others
+// takes longer.
 //
 //===----------------------------------------------------------------------===//
 
@@ -66,7 +66,7 @@ Value AttentionTiler::createBucketIds(Value length) {
   });
 }
 
-/// A worker for each row of `init`, [`counts`..., L].
+/// A worker for each row of `init`, [`workers`..., L].
 Value AttentionTiler::forEachRow(
     Value init, ArrayRef<OpFoldResult> workers,
     function_ref<Value(Value row, ValueRange ivs)> body) {
@@ -140,8 +140,8 @@ Value AttentionTiler::createStripRow(Value row, Value first, Value batch,
               arith::SelectOp::create(builder, bodyLoc, inside, bias, hidden);
         };
         if (band) {
-          hide(band.getLo(), arith::CmpIPredicate::sge);
-          hide(band.getHi(), arith::CmpIPredicate::sle);
+          hide(bandLow, arith::CmpIPredicate::sge);
+          hide(bandHigh, arith::CmpIPredicate::sle);
         }
         linalg::YieldOp::create(builder, bodyLoc, bias);
       });

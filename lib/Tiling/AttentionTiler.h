@@ -43,7 +43,12 @@ public:
         accumulator(op.getAccumulatorType()),
         inputType(getElementTypeOrSelf(op.getQuery())),
         depth(op.getStaticSize(Dim::D)), width(op.getStaticSize(Dim::E)),
-        batch(op.getBatchDimensions()) {}
+        batch(op.getBatchDimensions()) {
+    if (BandAttr band = op.getBandAttr()) {
+      bandLow = getBound(band.getLo());
+      bandHigh = getBound(band.getHi());
+    }
+  }
 
   /// The op's results; `loops` gets those over workers.
   SmallVector<Value> tile(SmallVectorImpl<scf::ForallOp> &loops);
@@ -52,6 +57,13 @@ private:
   using Dim = AttentionOp::Dimension;
 
   bool isRow() const { return sizes.areRows; }
+  /// Near enough to zero that positions can be added.
+  static std::optional<int64_t> getBound(std::optional<int64_t> bound) {
+    constexpr int64_t kFar = int64_t(1) << 61;
+    if (bound)
+      bound = std::clamp(*bound, -kFar, kFar);
+    return bound;
+  }
   using Online = OnlineAttentionOp;
 
   // Index arithmetic.
@@ -96,10 +108,7 @@ private:
   Value forEachRow(Value init, ArrayRef<OpFoldResult> workers,
                    function_ref<Value(Value row, ValueRange ivs)> body);
   Value createBucketIds(Value length);
-  Value createStripRow(Value row, Value first, Value batch, Value head);
   std::optional<StepFunction> getRuns();
-  Value createRuns(const StepFunction &steps, Value row, Value first,
-                   Value batch, Value head);
   void createStrip();
   bool isReadOften();
   void copyKeysAndValues();
@@ -110,6 +119,9 @@ private:
   std::pair<Value, Value> getVisibleKeys();
   Value getHead();
   Value createStripScratch();
+  Value createStripRow(Value row, Value first, Value batch, Value head);
+  Value createRuns(const StepFunction &steps, Value row, Value first,
+                   Value batch, Value head);
   void createBlockStrip(Value scratch);
   std::pair<Value, Value> getStrip(Value start);
   SmallVector<Value> createState();
@@ -162,6 +174,8 @@ private:
   FloatType accumulator;
   Type inputType;
   int64_t depth, width;
+  /// Of the band; none where it has no bound.
+  std::optional<int64_t> bandLow, bandHigh;
   /// b, g, r, as far as the op has them, and their sizes.
   SmallVector<unsigned> batch;
   SmallVector<OpFoldResult> counts;

@@ -176,23 +176,22 @@ SmallVector<Value> AttentionTiler::createBlockStep(OpFoldResult keys,
 /// not hide; null where there is no such side.
 std::pair<Value, Value> AttentionTiler::getSaturation() {
   std::optional<int64_t> low, high;
-  BandAttr band = op.getBandAttr();
   if (stripSource && stripSource->scheme) {
     std::optional<StepFunction> steps = stripSource->scheme.getStepFunction();
     if (!steps)
       return {};
     low = steps->getLowSaturation();
     high = steps->getHighSaturation();
-  } else if (band) {
-    low = band.getHi(); // no bias: everything that is visible
+  } else if (bandHigh) {
+    low = bandHigh; // no bias: everything that is visible
   }
   // Between two bounds little is left to gain.
-  if (band && band.getHi()) {
+  if (bandHigh) {
     high = std::nullopt;
     if (low)
-      low = std::min(*low, *band.getHi());
+      low = std::min(*low, *bandHigh);
   }
-  if (band && band.getLo())
+  if (bandLow)
     low = high = std::nullopt;
   return {low ? number(*low) : Value(), high ? number(*high) : Value()};
 }

@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/PatternMatch.h"
 #include "relattn/Tiling/Passes.h"
 
@@ -37,23 +38,36 @@ static bool reachesTile(Operation *op) {
 }
 
 /// The loop that is all of a parallel region, as upstream's conversion of
-/// scf.parallel makes it; null if there is more to it, or if somebody has given
-/// it a schedule.
+/// scf.parallel makes it, whose clauses say nothing; else null.
 static omp::LoopNestOp getOnlyLoop(omp::ParallelOp parallel) {
-  if (!parallel.getRegion().hasOneBlock() ||
-      !parallel->getParentOfType<FunctionOpInterface>())
+  if (!parallel.getRegion().hasOneBlock())
     return {};
   auto worksharing =
       dyn_cast<omp::WsloopOp>(parallel.getRegion().front().front());
   if (!worksharing || !isa<omp::TerminatorOp>(worksharing->getNextNode()) ||
-      worksharing.getRegion().getNumArguments() != 0 ||
-      worksharing.getScheduleKind() || worksharing.getOrdered())
+      worksharing->getNumOperands() != 0 || worksharing.getScheduleKind() ||
+      worksharing.getOrdered())
     return {};
   auto loop =
       dyn_cast<omp::LoopNestOp>(worksharing.getRegion().front().front());
-  if (!loop || loop.getLoopInclusive() || !loop.getRegion().hasOneBlock())
+  if (!loop || loop.getLoopInclusive() || !loop.getRegion().hasOneBlock() ||
+      loop.getCollapseNumLoops() != loop.getNumLoops() || loop.getTileSizes() ||
+      !llvm::all_of(loop->getOperandTypes(), llvm::IsaPred<IndexType>))
     return {};
   return loop;
+}
+
+/// The region at whose beginning the buffers of a thread around `op` stand;
+/// null if there may be several threads in it.
+static Region *getOwnScope(Operation *op) {
+  while (Operation *parent = op->getParentOp()) {
+    if (isa<FunctionOpInterface, omp::OutlineableOpenMPOpInterface>(parent))
+      return op->getParentRegion();
+    if (parent->hasTrait<OpTrait::HasParallelRegion>())
+      return nullptr;
+    op = parent;
+  }
+  return nullptr;
 }
 
 namespace {
@@ -98,11 +112,7 @@ private:
   /// cache line of its own. A loop around has one for all turns; each thread of
   /// a region around has its own.
   void createCounter() {
-    Region *scope = parallel->getParentRegion();
-    while (!isa<FunctionOpInterface, omp::OutlineableOpenMPOpInterface>(
-        scope->getParentOp()))
-      scope = scope->getParentRegion();
-    b.setInsertionPointToStart(&scope->front());
+    b.setInsertionPointToStart(&getOwnScope(parallel)->front());
     constexpr int64_t kCacheLine = 64;
     auto line = MemRefType::get({kCacheLine / 8}, b.getI64Type());
     counter =
@@ -117,7 +127,8 @@ private:
          llvm::zip(loop.getLoopLowerBounds(), loop.getLoopUpperBounds(),
                    loop.getLoopSteps())) {
       Value length = b.createOrFold<arith::SubIOp>(loc, upper, lower);
-      extents.push_back(b.createOrFold<arith::CeilDivSIOp>(loc, length, step));
+      Value extent = b.createOrFold<arith::CeilDivSIOp>(loc, length, step);
+      extents.push_back(b.createOrFold<arith::MaxSIOp>(loc, extent, place));
       all = b.createOrFold<arith::MulIOp>(loc, all, extents.back());
     }
     count = arith::IndexCastOp::create(b, loc, b.getI64Type(), all);
@@ -154,7 +165,7 @@ struct BalanceTiles : public relattn::impl::BalanceTilesBase<BalanceTiles> {
   void runOnOperation() override {
     SmallVector<std::pair<omp::ParallelOp, omp::LoopNestOp>> found;
     getOperation()->walk([&](omp::ParallelOp parallel) {
-      if (!reachesTile(parallel))
+      if (!reachesTile(parallel) || !getOwnScope(parallel))
         return;
       if (omp::LoopNestOp loop = getOnlyLoop(parallel))
         found.push_back({parallel, loop});

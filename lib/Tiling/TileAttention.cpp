@@ -60,18 +60,16 @@ std::pair<Value, Value> AttentionTiler::getVisibleKeys() {
   if (Value lengths = op.getKeyLengths())
     end = max(zero, min(numKeys,
                         extractIndex(b, loc, lengths, entry.lookup(Dim::B))));
-  BandAttr band = op.getBandAttr();
-  if (!band || op.getStaticSize(Dim::N) == 1)
+  if (!op.getBandAttr() || op.getStaticSize(Dim::N) == 1)
     return {begin, end};
   Value position = firstQuery;
   if (queryOffset)
     position = add(position, queryOffset);
-  if (band.getHi())
-    end =
-        max(zero,
-            min(end, add(add(position, blockQueries), number(*band.getHi()))));
-  if (band.getLo())
-    begin = max(zero, add(position, number(*band.getLo())));
+  if (bandHigh)
+    end = max(zero,
+              min(end, add(add(position, blockQueries), number(*bandHigh))));
+  if (bandLow)
+    begin = max(zero, add(position, number(*bandLow)));
   return {begin, end};
 }
 
@@ -251,7 +249,7 @@ static TileSizes getWorkgroupSizes(AttentionOp op,
       sizes.keys = std::max(sizes.keys / 2, std::min<int64_t>(sizes.keys, 16));
     return sizes;
   }
-  // A row for one thread or a few. Tiles of all but f64 of more than 128
+  // A few rows for each few threads. Tiles of all but f64 of more than 128
   // columns fit into 64 KB of shared memory, and these into 100.
   bool isDouble = op.getAccumulatorType().isF64();
   sizes.lanes =
@@ -322,20 +320,22 @@ static void tileByNumQueries(RewriterBase &b, AttentionOp op,
       b, loc, op.getMixedSize(b, AttentionOp::M));
   Value areFew =
       arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, numQueries, few);
-  auto tileCopy = [&](TileSizes sizes) {
-    return [&, sizes](OpBuilder &builder, Location) {
-      auto copy = cast<AttentionOp>(builder.clone(*op));
-      SmallVector<Value> results = AttentionTiler(copy, b, sizes).tile(loops);
-      b.setInsertionPointAfter(copy);
-      scf::YieldOp::create(b, loc, results);
-      b.eraseOp(copy);
-    };
+  auto branch = scf::IfOp::create(b, loc, op->getResultTypes(), areFew,
+                                  /*withElseRegion=*/true);
+  auto tileCopy = [&](Block *block, TileSizes sizes) {
+    b.setInsertionPointToEnd(block);
+    auto copy = cast<AttentionOp>(b.clone(*op));
+    SmallVector<Value> results = AttentionTiler(copy, b, sizes).tile(loops);
+    b.setInsertionPointToEnd(block);
+    scf::YieldOp::create(b, loc, results);
+    b.eraseOp(copy);
   };
   TileSizes rows = getRowSizes(options.rows, options);
   // Parts are of a known number of queries.
   rows.workers = 1;
-  b.replaceOpWithNewOp<scf::IfOp>(op, areFew, tileCopy(rows),
-                                  tileCopy(getTileSizes(op, options)));
+  tileCopy(branch.thenBlock(), rows);
+  tileCopy(branch.elseBlock(), getTileSizes(op, options));
+  b.replaceOp(op, branch);
 }
 
 FailureOr<SmallVector<scf::ForallOp>>

@@ -8,13 +8,15 @@ func.func private @relattn_tile(index, index)
 // CHECK: %[[COUNTER:.*]] = memref.alloca() {alignment = 64 : i64} : memref<8xi64>
 // CHECK: scf.for
 // CHECK:   memref.store %c0_i64, %[[COUNTER]][%c0]
-// CHECK:   %[[N:.*]] = arith.ceildivsi %{{.*}}, %c3
+// CHECK:   %[[LENGTH:.*]] = arith.ceildivsi %{{.*}}, %c3
+// CHECK:   %[[N:.*]] = arith.maxsi %[[LENGTH]], %c0
 // CHECK:   %[[ALL:.*]] = arith.muli %[[N]], %c4
+// CHECK:   %[[COUNT:.*]] = arith.index_cast %[[ALL]]
 // CHECK:   omp.parallel {
 // CHECK-NEXT: cf.br ^[[TAKE:bb[0-9]+]]
 // CHECK:   ^[[TAKE]]:
 // CHECK:     %[[TAKEN:.*]] = memref.atomic_rmw addi %c1_i64, %[[COUNTER]][%c0]
-// CHECK:     %[[THERE:.*]] = arith.cmpi slt, %[[TAKEN]], %{{.*}} : i64
+// CHECK:     %[[THERE:.*]] = arith.cmpi slt, %[[TAKEN]], %[[COUNT]] : i64
 // CHECK:     cf.cond_br %[[THERE]], ^[[ITERATION:bb[0-9]+]], ^[[EXIT:bb[0-9]+]]
 // CHECK:   ^[[ITERATION]]:
 // CHECK:     %[[NUMBER:.*]] = arith.index_cast %[[TAKEN]] : i64 to index
@@ -104,8 +106,32 @@ func.func @nested(%n: index) {
 
 // -----
 
+// Iterations of another parallel loop would share one counter.
+func.func private @relattn_tile(index)
+// CHECK-LABEL: func @no_shared_counter
+// CHECK-NOT: memref.atomic_rmw
+// CHECK: return
+func.func @no_shared_counter(%n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.parallel (%outer) = (%c0) to (%n) step (%c1) {
+    omp.parallel {
+      omp.wsloop {
+        omp.loop_nest (%i) : index = (%c0) to (%n) step (%c1) {
+          func.call @relattn_tile(%i) : (index) -> ()
+          omp.yield
+        }
+      }
+      omp.terminator
+    }
+  }
+  return
+}
+
+// -----
+
 // Regions that hold more than the loop, and loops with a reduction, an inclusive
-// bound or a schedule, stay as they are.
+// bound, a schedule, or bounds of another type, stay as they are.
 func.func private @relattn_tile(index)
 omp.declare_reduction @sum : i64 init {
 ^bb0(%x: i64):
@@ -117,10 +143,10 @@ omp.declare_reduction @sum : i64 init {
   omp.yield(%0 : i64)
 }
 // CHECK-LABEL: func @no_other_work
-// CHECK-COUNT-4: omp.wsloop
+// CHECK-COUNT-5: omp.wsloop
 // CHECK-NOT: memref.atomic_rmw
 // CHECK: return
-func.func @no_other_work(%n: index, %total: !llvm.ptr) {
+func.func @no_other_work(%n: index, %short: i32, %total: !llvm.ptr) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   omp.parallel {
@@ -146,6 +172,16 @@ func.func @no_other_work(%n: index, %total: !llvm.ptr) {
     omp.wsloop {
       omp.loop_nest (%i) : index = (%c0) to (%n) inclusive step (%c1) {
         func.call @relattn_tile(%i) : (index) -> ()
+        omp.yield
+      }
+    }
+    omp.terminator
+  }
+  omp.parallel {
+    omp.wsloop {
+      omp.loop_nest (%i) : i32 = (%short) to (%short) step (%short) {
+        %wide = arith.index_cast %i : i32 to index
+        func.call @relattn_tile(%wide) : (index) -> ()
         omp.yield
       }
     }

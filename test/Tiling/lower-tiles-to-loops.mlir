@@ -123,6 +123,8 @@ func.func @steps(%n: index) {
 // HEAP-LABEL: llvm.func @_mlir_ciface_layer
 // STACK-LABEL: llvm.func @layer
 // STACK: omp.parallel
+// STACK-NOT: omp.wsloop
+// STACK: llvm.atomicrmw add
 // STACK: llvm.alloca
 func.func @layer(%q: tensor<4x?x64xf32>, %init: tensor<4x?x64xf32>) -> tensor<4x?x64xf32> attributes {llvm.emit_c_interface} {
   %out = relattn.attention ins(%q, %q, %q : tensor<4x?x64xf32>, tensor<4x?x64xf32>, tensor<4x?x64xf32>) outs(%init : tensor<4x?x64xf32>)

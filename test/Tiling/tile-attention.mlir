@@ -280,7 +280,33 @@ func.func @rows_apart_once(%q: tensor<2x64x16x64xf32>, %k: tensor<2x?x16x64xf32>
 
 // -----
 
-// Of more than 64 intervals, the bucket of each place is computed once for all
+// In somebody's parallel loop nothing is copied, in either branch.
+// BOTH-LABEL: func @in_parallel
+// BOTH: scf.forall
+// BOTH: scf.if
+// BOTH-NOT: relattn.tile = "copy"
+// BOTH: } else {
+// BOTH-NOT: relattn.tile = "copy"
+// BOTH: scf.forall.in_parallel
+// BOTH-LABEL: func @many_intervals
+func.func @in_parallel(%q: tensor<3x?x2x16xf32>, %k: tensor<3x?x2x16xf32>, %init: tensor<3x?x2x16xf32>, %m: index) -> tensor<3x?x2x16xf32> {
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %k, %c1 : tensor<3x?x2x16xf32>
+  %out = scf.forall (%b) in (3) shared_outs(%o = %init) -> tensor<3x?x2x16xf32> {
+    %qb = tensor.extract_slice %q[%b, 0, 0, 0] [1, %m, 2, 16] [1, 1, 1, 1] : tensor<3x?x2x16xf32> to tensor<?x2x16xf32>
+    %kb = tensor.extract_slice %k[%b, 0, 0, 0] [1, %n, 2, 16] [1, 1, 1, 1] : tensor<3x?x2x16xf32> to tensor<?x2x16xf32>
+    %ob = tensor.extract_slice %o[%b, 0, 0, 0] [1, %m, 2, 16] [1, 1, 1, 1] : tensor<3x?x2x16xf32> to tensor<?x2x16xf32>
+    %r = relattn.attention maps((m, g, d), (n, g, d), (n, g, e) -> (m, g, e)) ins(%qb, %kb, %kb : tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>) outs(%ob : tensor<?x2x16xf32>)
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %r into %o[%b, 0, 0, 0] [1, %m, 2, 16] [1, 1, 1, 1] : tensor<?x2x16xf32> into tensor<3x?x2x16xf32>
+    }
+  }
+  return %out : tensor<3x?x2x16xf32>
+}
+
+// -----
+
+// Of more than 64 buckets, the bucket of each place is computed once for all
 // workers, and the table read by it.
 // CHECK-LABEL: func @many_intervals
 // CHECK: %[[IDS:.*]] = scf.for {{.*}} -> (tensor<?xi32>)

@@ -31,7 +31,7 @@ def TileAttention : Pass<"relattn-tile-attention",
     and, for each block of keys, a strip, read backwards, that holds bias and band.
     In transform scripts: `transform.relattn.tile_attention`; in C++:
     `tileAttention`. No tensor has both M and N; extra memory is the tiles of a
-    worker; of a bucketing of more than 64 intervals the bucket of each offset, O(M +
+    worker; of a bucketing of more than 64 buckets the bucket of each offset, O(M +
     N); and, if their rows lie apart or their type is narrow, keys and values once
     more, [b, g, n, d] in the accumulator's type. That copy is made unless a static M
     is one block or the op stands in a parallel loop already.
@@ -77,7 +77,8 @@ def TileAttention : Pass<"relattn-tile-attention",
            "than these has its keys in parts">,
     Option<"dynamicRows", "dynamic-rows", "bool", "false",
            "Look at a dynamic number of queries at run time and make rows of up "
-           "to `rows` of them: code for rows and for panels">,
+           "to `rows` of them, whose keys stay whole: code for rows and for "
+           "panels">,
     Option<"workgroups", "workgroups", "bool", "false",
            "Blocks of `lanes` queries for the workgroups of a GPU">,
     Option<"matrixUnits", "matrix-units", "bool", "true",
@@ -214,8 +215,10 @@ def BalanceTiles : Pass<"relattn-balance-tiles", "::mlir::ModuleOp"> {
     slower for few heads. The `omp.wsloop` of an `omp.parallel` that reaches a
     function of `relattn-outline-tiles` becomes branches that take the
     next iteration from a counter, `memref.atomic_rmw`: `schedule(dynamic)` does the
-    same, and LLVM's run-time library takes 5 us for it. A region that holds more
-    than that loop, as upstream's conversion to OpenMP never leaves it, stays.
+    same, and LLVM's run-time library takes 5 us for it. Loops with clauses of their
+    own (a reduction, private variables, a schedule), with bounds that are no
+    `index`, or beside other work, as upstream's conversion never leaves those of
+    `relattn-to-cpu`, stay as they are.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::cf::ControlFlowDialect",

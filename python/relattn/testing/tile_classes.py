@@ -76,7 +76,8 @@ def tile_classes(case, pipeline=""):
     is_split = option["workers"] > entries
     panels = option["panels"]
     is_dynamic = "m" in case.dynamic
-    if m <= option["rows"] and (not is_dynamic or "dynamic-rows" in pipeline):
+    are_rows = m <= option["rows"] and (not is_dynamic or "dynamic-rows" in pipeline)
+    if are_rows:
         counts["rows"] += not is_dynamic
         counts[DYNAMIC_ROWS] += is_dynamic
         lanes, keys, panels = 1, option["row-keys"], m
@@ -84,7 +85,7 @@ def tile_classes(case, pipeline=""):
     elif not is_dynamic and m <= lanes * panels:
         counts[SPLIT[1]] += is_split and n > keys
     counts["second block of queries"] += m > lanes * panels
-    if not counts["rows"] and (is_dynamic or m > lanes * panels):
+    if not are_rows and (is_dynamic or m > lanes * panels):
         is_narrow = case.query.dtype.itemsize < 4
         counts["keys and values copied"] += is_narrow or any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
     count_tiles(case, size, lanes, keys, counts)
