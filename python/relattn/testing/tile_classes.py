@@ -18,7 +18,10 @@ from relattn.schemes import Dense
 CLASSES = [
     "tiles skipped", "tiles on the band's edge", "tiles inside one interval", "tiles across intervals",
     "tiles of few queries", "tiles of few keys", "whole tiles", "second block of queries", "rows", "keys and values copied",
+    "strips in runs", "strips of many buckets",
 ]
+#: Buckets up to which a strip is made of runs.
+MAX_RUNS = 64
 #: For a GPU's workgroups, which have a loop for each kind of tile.
 GPU_CLASSES = [
     "tiles skipped", "tiles on the band's edge", "tiles of the first interval", "tiles across intervals",
@@ -88,6 +91,9 @@ def tile_classes(case, pipeline=""):
     if not are_rows and (is_dynamic or m > lanes * panels):
         is_narrow = case.query.dtype.itemsize < 4
         counts["keys and values copied"] += is_narrow or any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
+    buckets = getattr(case.scheme, "num_buckets", None)
+    if buckets is not None:
+        counts["strips of many buckets" if buckets > MAX_RUNS else "strips in runs"] += 1
     count_tiles(case, size, lanes, keys, counts)
     return counts
 
