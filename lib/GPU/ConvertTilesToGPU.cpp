@@ -75,6 +75,7 @@ struct ConvertTilesToGPU
     schedule.warps = warps;
     schedule.rowTiles = rowTiles;
     schedule.target = target;
+    schedule.hasAsyncCopies = hasMatrixUnits && target == GPUTarget::NVVM;
     schedule.maxSharedBytes = sharedBytes;
     bool fits = hasMatrixUnits;
     SimtTile tile;

@@ -4,20 +4,29 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // By cp.async, 16 bytes at a time, where rows are contiguous and start on 16
-// bytes; else element by element. Rows that do not exist become 0, and are not
-// read.
+// bytes; else element by element, a batch of loads before their stores: a
+// thread that waited for each took two thirds of a kernel's time. Rows that do
+// not exist become 0, and are not read.
 //
 //===----------------------------------------------------------------------===//
 
 #include "TileEmitter.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace mlir::relattn;
 
-/// Elements of one cp.async of 16 bytes.
-static constexpr int64_t kChunk = 8;
+/// Of one cp.async.
+static constexpr int64_t kChunkBytes = 16;
+
+/// Elements that a thread loads before it stores them, at most.
+static constexpr int64_t kMaxBatch = 8;
+
+static int64_t getChunk(Type element) {
+  return kChunkBytes * 8 / element.getIntOrFloatBitWidth();
+}
 
 /// Whether every row of `memory` is contiguous and starts on 16 bytes, if the
 /// kernel's buffer does: its rows are the innermost dimension, whole, of a
@@ -25,11 +34,58 @@ static constexpr int64_t kChunk = 8;
 bool TileEmitter::isAsync(Value memory, bool isTransposed) {
   auto type = cast<MemRefType>(memory.getType());
   auto rootType = cast<MemRefType>(getRoot(memory).getType());
-  int64_t columns = type.getShape().back();
-  return schedule.isMma() && !isTransposed &&
-         type.getElementTypeBitWidth() == 16 &&
+  int64_t columns = type.getShape().back(),
+          chunk = std::max(getChunk(type.getElementType()),
+                           schedule.isMma() ? 1 : Schedule::kSimtStep);
+  return schedule.hasAsyncCopies && !isTransposed &&
          rootType.getLayout().isIdentity() && rootType.getRank() > 0 &&
-         rootType.getShape().back() == columns && columns % kChunk == 0;
+         rootType.getShape().back() == columns && columns % chunk == 0;
+}
+
+/// emitCopy where isAsync says so.
+void TileEmitter::emitAsyncCopy(Value memory, Value rowsThere, Value storage,
+                                ValueRange leading, int64_t rows,
+                                int64_t columns) {
+  int64_t threads = schedule.getNumThreads(),
+          chunkSize =
+              getChunk(cast<MemRefType>(memory.getType()).getElementType());
+  // Compared on 32 bits: those of an index take two comparisons.
+  auto narrow = [&](Value value) {
+    return b.createOrFold<arith::IndexCastOp>(loc, b.getI32Type(), value);
+  };
+  Value end;
+  if (rowsThere)
+    end = narrow(compute<arith::MinSIOp>(rowsThere, index(rows)));
+  auto copy = [&](Value row, Value column) {
+    // Of a row that does not exist 0 elements are read, so its place does not
+    // matter.
+    Value there;
+    if (end)
+      there = arith::SelectOp::create(b, loc, isBefore(narrow(row), end),
+                                      index(chunkSize), index(0));
+    SmallVector<Value> place(leading);
+    place.append({row, column});
+    nvgpu::DeviceAsyncCopyOp::create(
+        b, loc, nvgpu::DeviceAsyncTokenType::get(b.getContext()), storage,
+        place, memory, ValueRange{row, column}, b.getIndexAttr(chunkSize),
+        there, /*bypassL1=*/b.getUnitAttr());
+  };
+  int64_t perRow = columns / chunkSize, chunks = rows * perRow;
+  bool isEven = threads % perRow == 0;
+  for (int64_t done = 0; done < chunks; done += threads) {
+    OpBuilder::InsertionGuard guard(b);
+    Value chunk = isEven ? thread : add(thread, done);
+    if (chunks - done < threads) {
+      Value isOne = isBefore(add(thread, done), index(chunks));
+      auto branch = scf::IfOp::create(b, loc, isOne, /*withElseRegion=*/false);
+      b.setInsertionPoint(branch.thenYield());
+    }
+    Value row = compute<arith::DivUIOp>(chunk, index(perRow));
+    Value column = compute<arith::RemUIOp>(chunk, index(perRow));
+    if (isEven)
+      row = add(row, done / perRow);
+    copy(row, mul(column, chunkSize));
+  }
 }
 
 /// `rows` rows of `columns` elements into `storage` (`buffer` of two, unless
@@ -37,87 +93,66 @@ bool TileEmitter::isAsync(Value memory, bool isTransposed) {
 void TileEmitter::emitCopy(Value memory, bool isTransposed, Value rowsThere,
                            Value storage, Value buffer, int64_t rows,
                            int64_t columns, function_ref<Value(Value)> body) {
-  int64_t threads = schedule.getNumThreads();
-  auto getPlace = [&](Value row, Value column) {
-    SmallVector<Value> place;
-    if (buffer)
-      place.push_back(buffer);
-    place.append({row, column});
-    return place;
-  };
-  Value first = index(0);
-  auto isThere = [&](Value row) -> Value {
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, row,
-                                 rowsThere);
-  };
-  if (!body && isAsync(memory, isTransposed)) {
-    int64_t perRow = columns / kChunk, chunks = rows * perRow;
-    auto copy = [&](Value row, Value column) {
-      Value source = row, elements;
-      if (rowsThere) {
-        Value there = isThere(row);
-        source = arith::SelectOp::create(b, loc, there, row, first);
-        elements = arith::SelectOp::create(b, loc, there, index(kChunk), first);
-      }
-      nvgpu::DeviceAsyncCopyOp::create(
-          b, loc, nvgpu::DeviceAsyncTokenType::get(b.getContext()), storage,
-          getPlace(row, column), memory, ValueRange{source, column},
-          b.getIndexAttr(kChunk), elements, /*bypassL1=*/b.getUnitAttr());
-    };
-    bool isEven = threads % perRow == 0;
-    for (int64_t done = 0; done < chunks; done += threads) {
-      OpBuilder::InsertionGuard guard(b);
-      Value chunk = isEven ? thread : add(thread, done);
-      if (chunks - done < threads) {
-        Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                            add(thread, done), index(chunks));
-        auto branch =
-            scf::IfOp::create(b, loc, isOne, /*withElseRegion=*/false);
-        b.setInsertionPoint(branch.thenYield());
-      }
-      Value row = compute<arith::DivUIOp>(chunk, index(perRow));
-      Value column = compute<arith::RemUIOp>(chunk, index(perRow));
-      if (isEven)
-        row = add(row, done / perRow);
-      copy(row, mul(column, kChunk));
-    }
-    return;
-  }
+  SmallVector<Value> leading;
+  if (buffer)
+    leading.push_back(buffer);
+  if (!body && isAsync(memory, isTransposed))
+    return emitAsyncCopy(memory, rowsThere, storage, leading, rows, columns);
   // Neighbouring threads take what is neighbouring in memory. Columns are
   // filled up to the steps of the products.
   int64_t there = columns;
   columns = llvm::alignTo(columns, Schedule::kSimtStep);
-  auto loop =
-      scf::ForOp::create(b, loc, thread, index(rows * columns), index(threads));
+  int64_t threads = schedule.getNumThreads(), elements = rows * columns,
+          batch = 1;
+  while (batch < kMaxBatch && elements % (threads * batch * 2) == 0)
+    batch *= 2;
+  auto loop = scf::ForOp::create(b, loc, thread, index(elements),
+                                 index(threads * batch));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   int64_t fast = isTransposed ? rows : columns;
-  Value slow = compute<arith::DivUIOp>(loop.getInductionVar(), index(fast));
-  Value quick = compute<arith::RemUIOp>(loop.getInductionVar(), index(fast));
-  Value row = isTransposed ? quick : slow, column = isTransposed ? slow : quick;
-  SmallVector<Value> from = {row, column}, exist;
-  if (rowsThere)
-    exist.push_back(isThere(row));
-  if (there < columns)
-    exist.push_back(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                          column, index(there)));
+  SmallVector<SmallVector<Value>> places;
+  SmallVector<Value> loaded;
+  for (int64_t i = 0; i < batch; ++i) {
+    Value element = add(loop.getInductionVar(), i * threads);
+    Value slow = compute<arith::DivUIOp>(element, index(fast));
+    Value quick = compute<arith::RemUIOp>(element, index(fast));
+    Value row = isTransposed ? quick : slow,
+          column = isTransposed ? slow : quick;
+    places.emplace_back(leading);
+    places.back().append({row, column});
+    loaded.push_back(emitLoad(memory, isTransposed, row, column, rowsThere,
+                              there < columns ? index(there) : Value(), body));
+  }
+  for (auto [value, place] : llvm::zip(loaded, places))
+    memref::StoreOp::create(b, loc, value, storage, place);
+}
+
+/// An element through `body`, if there is one; 0 at rows from `rowEnd` on and
+/// columns from `columnEnd` on, as far as these are not null.
+Value TileEmitter::emitLoad(Value memory, bool isTransposed, Value row,
+                            Value column, Value rowEnd, Value columnEnd,
+                            function_ref<Value(Value)> body) {
   Value isRead;
-  for (Value condition : exist)
-    isRead = isRead ? compute<arith::AndIOp>(isRead, condition) : condition;
+  for (auto [at, end] : {std::pair(row, rowEnd), std::pair(column, columnEnd)})
+    if (end) {
+      Value isThere = isBefore(at, end);
+      isRead = isRead ? compute<arith::AndIOp>(isRead, isThere) : isThere;
+    }
+  SmallVector<Value> from = {row, column};
   if (isRead)
     for (Value &place : from)
-      place = arith::SelectOp::create(b, loc, isRead, place, first);
+      place = arith::SelectOp::create(b, loc, isRead, place, index(0));
   if (isTransposed)
     std::swap(from[0], from[1]);
   Value element = memref::LoadOp::create(b, loc, memory, from);
   if (body)
     element = body(element);
-  if (isRead) {
-    Value nothing =
-        arith::ConstantOp::create(b, loc, b.getZeroAttr(element.getType()));
-    element = arith::SelectOp::create(b, loc, isRead, element, nothing);
-  }
-  memref::StoreOp::create(b, loc, element, storage, getPlace(row, column));
+  if (!isRead)
+    return element;
+  Value nothing =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(element.getType()));
+  return arith::SelectOp::create(b, loc, isRead, element, nothing);
 }
 
 /// The block of queries, once; each element through `op`, if that computes.
@@ -163,16 +198,16 @@ Value TileEmitter::cloneInto(Value value, IRMapping &mapping,
 }
 
 /// Shared memory for the factors of the products.
-LogicalResult TileEmitter::createStaged(scf::ForOp last) {
+LogicalResult TileEmitter::createStaged() {
   linalg::GenericOp scores, values;
-  for (auto op : last.getBody()->getOps<linalg::GenericOp>()) {
+  for (auto op : lastLoop.getBody()->getOps<linalg::GenericOp>()) {
     if (getTileKind(op) == TileKind::Scores)
       scores = op;
     if (getTileKind(op) == TileKind::Values)
       values = op;
   }
   if (!scores || !values)
-    return fail(last, "a loop over keys without both products");
+    return fail(lastLoop, "a loop over keys without both products");
   View tile = getView(scores.getDpsInits()[0]);
   if (!tile.tile || tile.tile->place != Tile::Matrix)
     return fail(scores, "scores that are no tile");
@@ -205,18 +240,45 @@ LogicalResult TileEmitter::createStaged(scf::ForOp last) {
   return success();
 }
 
-/// The tile of keys from `key` on, and its values, into one of the two buffers.
-void TileEmitter::emitStagedCopies(scf::ForOp last, Value key, Value buffer) {
+/// The factor's tile of the key `key` on into one of its buffers.
+void TileEmitter::emitStagedCopy(const Staged &factor, Value key,
+                                 Value buffer) {
   IRMapping mapping;
-  mapping.map(last.getInductionVar(), key);
-  for (const Staged &factor : staged) {
-    Value memory = cloneInto(factor.operand, mapping, last);
-    Value rowsThere;
-    OpFoldResult size =
-        getView(factor.operand).sizes[factor.isTransposed ? 1 : 0];
-    if (auto value = dyn_cast<Value>(size))
-      rowsThere = cloneInto(value, mapping, last);
-    emitCopy(memory, factor.isTransposed, rowsThere, factor.storage, buffer,
-             factor.rows, factor.columns, nullptr);
+  mapping.map(lastLoop.getInductionVar(), key);
+  Value memory = cloneInto(factor.operand, mapping, lastLoop);
+  Value rowsThere;
+  OpFoldResult size =
+      getView(factor.operand).sizes[factor.isTransposed ? 1 : 0];
+  if (auto value = dyn_cast<Value>(size))
+    rowsThere = cloneInto(value, mapping, lastLoop);
+  emitCopy(memory, factor.isTransposed, rowsThere, factor.storage, buffer,
+           factor.rows, factor.columns, nullptr);
+}
+
+/// The same of several, if there is such a tile, as a group.
+void TileEmitter::emitNextCopy(ArrayRef<Staged> factors, Value key,
+                               Value buffer) {
+  Value isThere =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, key, endKey);
+  auto branch = scf::IfOp::create(b, loc, isThere, /*withElseRegion=*/false);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(branch.thenYield());
+    for (const Staged &factor : factors)
+      emitStagedCopy(factor, key, buffer);
   }
+  commitCopies();
+}
+
+/// What has been copied since the last time is a group to wait for.
+void TileEmitter::commitCopies() {
+  if (schedule.hasAsyncCopies)
+    NVVM::CpAsyncCommitGroupOp::create(b, loc);
+}
+
+/// Until all copies but `pending` groups are there, of all threads.
+void TileEmitter::waitForCopies(int64_t pending) {
+  if (schedule.hasAsyncCopies)
+    NVVM::CpAsyncWaitGroupOp::create(b, loc, pending);
+  gpu::BarrierOp::create(b, loc);
 }

@@ -69,7 +69,9 @@ LogicalResult TileEmitter::emitSimtScores(linalg::GenericOp op) {
   return success();
 }
 
-/// The weights of this thread into shared memory, and those of its peers.
+/// The weights of this thread into shared memory, for its peers; behind the
+/// barrier that they wait at the values are there, too, and nobody reads the
+/// keys.
 void TileEmitter::shareWeights(const Tile &weights) {
   Type type = cast<MemRefType>(weights.storage.getType()).getElementType();
   if (!sharedWeights)
@@ -81,9 +83,9 @@ void TileEmitter::shareWeights(const Tile &weights) {
           b, loc, loadRegister(weights.storage, reg), sharedWeights,
           ValueRange{getSimtRow(rowTile), add(registerColumn[0], n)});
     }
-  // The barrier before the next copy stands between these and the next weights.
-  if (schedule.peers > 1)
-    gpu::BarrierOp::create(b, loc);
+  // The barrier before the next scores stands between these and the next
+  // weights.
+  waitForCopies(/*pending=*/0);
 }
 
 LogicalResult TileEmitter::emitSimtValues(linalg::GenericOp op) {
@@ -92,6 +94,7 @@ LogicalResult TileEmitter::emitSimtValues(linalg::GenericOp op) {
   const Staged &values = staged[1];
   Type type = cast<MemRefType>(out.tile->storage.getType()).getElementType();
   shareWeights(*weights.tile);
+  emitNextCopy(staged[0], add(currentKey, tileKeys), currentBuffer);
   // Keys that are not there are not met.
   auto loop =
       scf::ForOp::create(b, loc, index(0), lookup(weights.sizes[1]), index(1));

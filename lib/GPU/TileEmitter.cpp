@@ -6,12 +6,10 @@
 // Control. What a reader may miss:
 // - Tiles are addressed by constants alone, so that LLVM turns the private
 //   memory that holds them into registers.
-// - Tiles of keys and values are copied while the tile before is multiplied.
-//   The loops over keys are one chain for that: what comes next is copied
-//   whichever loop it belongs to, by the code of the last loop, the only one
-//   whose tile may end early.
-// - One barrier for each tile of keys: behind it the buffer of the tile before
-//   is free.
+// - Tiles of keys and values are copied while others are multiplied. The loops
+//   over keys are one chain for that: what comes next is copied whichever loop
+//   it belongs to, by the code of the last loop, the only one whose tile may
+//   end early.
 //
 //===----------------------------------------------------------------------===//
 
@@ -390,26 +388,35 @@ LogicalResult TileEmitter::emitStages(
   return success();
 }
 
-/// The loops without copies under way: threads wait until all have read the
-/// tile before, copy the next one, and wait for each other.
+/// One buffer for the keys and one for the values: while scores are computed
+/// the tile's values are copied, and while these are multiplied the next keys.
+/// Two barriers a tile: each is where one copy has come and the other's buffer
+/// is free.
 LogicalResult TileEmitter::emitSimtKeyLoops(ArrayRef<Operation *> stages) {
-  auto last = cast<scf::ForOp>(stages.back());
   currentBuffer = index(0);
-  return emitStages(stages, [&](scf::ForOp loop, Value key) -> LogicalResult {
-    gpu::BarrierOp::create(b, loc);
-    emitStagedCopies(last, key, currentBuffer);
-    gpu::BarrierOp::create(b, loc);
+  emitNextCopy(staged[0], firstKey, currentBuffer);
+  auto emitTile = [&](scf::ForOp loop, Value key) -> LogicalResult {
+    waitForCopies(/*pending=*/0);
+    emitStagedCopy(staged[1], key, currentBuffer);
+    commitCopies();
+    currentKey = key;
     for (Operation &op : loop.getBody()->without_terminator())
       if (failed(emitOp(&op)))
         return mlir::failure();
     return success();
-  });
+  };
+  if (failed(emitStages(stages, emitTile)))
+    return mlir::failure();
+  // The queries, where no tile of keys was.
+  if (schedule.hasAsyncCopies)
+    NVVM::CpAsyncWaitGroupOp::create(b, loc, 0);
+  return success();
 }
 
 /// Whether a lane's part of the queries fits into registers beside that of the
-/// scores and the output: 255 are there, and what else lives needs some 60.
+/// scores and the output: 255 are there, and what else lives needs some 80.
 bool TileEmitter::queriesFit() {
-  constexpr int64_t kBudget = 192;
+  constexpr int64_t kBudget = 170;
   int64_t keys = staged[0].rows, depth = staged[0].columns,
           width = staged[1].columns;
   int64_t perRow = (keys + width) / 2 + depth / 4;
@@ -420,56 +427,47 @@ LogicalResult TileEmitter::emitKeyLoops(ArrayRef<Operation *> stages) {
   for (Operation *stage : stages)
     if (isa<scf::ForOp>(stage) && stage->getNumResults() > 0)
       return fail(stage, "a state that changes its buffer");
-  if (failed(createStaged(cast<scf::ForOp>(stages.back()))))
+  auto first = cast<scf::ForOp>(stages.front());
+  lastLoop = cast<scf::ForOp>(stages.back());
+  firstKey = lookup(first.getLowerBound());
+  endKey = lookup(lastLoop.getUpperBound());
+  tileKeys = lookup(lastLoop.getStep());
+  if (failed(createStaged()))
     return mlir::failure();
   return schedule.isMma() ? emitMmaKeyLoops(stages) : emitSimtKeyLoops(stages);
 }
 
+/// Two buffers in turn for keys and values: those of the next tile are copied
+/// while this one's are multiplied. One barrier a tile: behind it the buffers
+/// of the tile before are free.
 LogicalResult TileEmitter::emitMmaKeyLoops(ArrayRef<Operation *> stages) {
-  auto first = cast<scf::ForOp>(stages.front()),
-       last = cast<scf::ForOp>(stages.back());
-  Value begin = lookup(first.getLowerBound()),
-        end = lookup(last.getUpperBound()), step = lookup(last.getStep());
   // The queries are one group, the first keys another: the products wait for
   // the first alone before they load the queries.
-  NVVM::CpAsyncCommitGroupOp::create(b, loc);
-  // The tile from `key` on, if there is one.
-  auto copyTile = [&](Value key, Value buffer) {
-    Value isThere =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, key, end);
-    auto branch = scf::IfOp::create(b, loc, isThere, /*withElseRegion=*/false);
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(branch.thenYield());
-      emitStagedCopies(last, key, buffer);
-    }
-    NVVM::CpAsyncCommitGroupOp::create(b, loc);
-  };
-  copyTile(begin, index(0));
-  NVVM::CpAsyncWaitGroupOp::create(b, loc, 1);
-  gpu::BarrierOp::create(b, loc);
+  commitCopies();
+  emitNextCopy(staged, firstKey, index(0));
+  waitForCopies(/*pending=*/1);
   sharesQueries = !queriesFit();
   if (!sharesQueries)
-    last.walk([&](linalg::GenericOp op) {
+    lastLoop.walk([&](linalg::GenericOp op) {
       if (getTileKind(op) == TileKind::Scores)
         queryFragments = loadQueries(op, 0, staged[0].columns);
     });
 
-  return emitStages(stages, [&](scf::ForOp loop, Value key) -> LogicalResult {
+  auto emitTile = [&](scf::ForOp loop, Value key) -> LogicalResult {
     // What the scores start from is read while the copies are under way.
     for (Operation &op : loop.getBody()->without_terminator()) {
       if (getTileKind(&op) == TileKind::Scores) {
-        NVVM::CpAsyncWaitGroupOp::create(b, loc, 0);
-        gpu::BarrierOp::create(b, loc);
-        Value tile =
-            compute<arith::DivUIOp>(compute<arith::SubIOp>(key, begin), step);
+        waitForCopies(/*pending=*/0);
+        Value tile = compute<arith::DivUIOp>(
+            compute<arith::SubIOp>(key, firstKey), tileKeys);
         currentBuffer = compute<arith::RemUIOp>(tile, index(2));
-        copyTile(add(key, step),
-                 compute<arith::SubIOp>(index(1), currentBuffer));
+        emitNextCopy(staged, add(key, tileKeys),
+                     compute<arith::SubIOp>(index(1), currentBuffer));
       }
       if (failed(emitOp(&op)))
         return mlir::failure();
     }
     return success();
-  });
+  };
+  return emitStages(stages, emitTile);
 }

@@ -39,6 +39,8 @@ struct Schedule {
   /// Of the simt schedule, whose warps follow from them: rows of a tile, and
   /// threads that share `rowTiles` of these.
   int64_t rows = 0, peers = 1;
+  /// cp.async, of sm_80 and up.
+  bool hasAsyncCopies = false;
   /// Whose intrinsics kernels call.
   GPUTarget target = GPUTarget::NVVM;
   /// Shared memory that a workgroup may have; 0: no limit.
@@ -195,12 +197,20 @@ private:
     bool isTransposed;
   };
   LogicalResult emitQueryCopy(Operation *op, Value source, Value target);
-  LogicalResult createStaged(scf::ForOp last);
-  void emitStagedCopies(scf::ForOp last, Value key, Value buffer);
+  LogicalResult createStaged();
+  void emitStagedCopy(const Staged &factor, Value key, Value buffer);
+  void emitNextCopy(ArrayRef<Staged> factors, Value key, Value buffer);
+  void commitCopies();
+  void waitForCopies(int64_t pending);
   bool isAsync(Value memory, bool isTransposed);
+  void emitAsyncCopy(Value memory, Value rowsThere, Value storage,
+                     ValueRange leading, int64_t rows, int64_t columns);
   void emitCopy(Value memory, bool isTransposed, Value rowsThere, Value storage,
                 Value buffer, int64_t rows, int64_t columns,
                 function_ref<Value(Value)> body);
+  Value emitLoad(Value memory, bool isTransposed, Value row, Value column,
+                 Value rowEnd, Value columnEnd,
+                 function_ref<Value(Value)> body);
   Value cloneInto(Value value, IRMapping &mapping, Operation *scope);
 
   // Products (EmitProducts.cpp, EmitSimtProducts.cpp).
@@ -238,9 +248,13 @@ private:
   Value sharedMemory;
   int64_t sharedBytes = 0;
 
+  /// The last loop over keys; the first key of the first one, the end of the
+  /// last one, and the keys of a tile.
+  scf::ForOp lastLoop;
+  Value firstKey, endKey, tileKeys;
   /// In the key loops.
   SmallVector<Staged> staged;
-  Value currentBuffer;
+  Value currentBuffer, currentKey;
   /// Of the simt schedule: the weights of a tile, [rows, keys], which the peers
   /// of a row read by the number of the key.
   Value sharedWeights;

@@ -31,7 +31,9 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
       threads (SPIR-V: one for each), such that scores and output fit into
       registers and what is read serves several products; scores and output in
       registers, queries, keys, values and weights in shared memory, products by
-      multiply-adds, nothing rounded but by the accumulator. For SPIR-V
+      multiply-adds, nothing rounded but by the accumulator; values copied while
+      scores are computed, the next keys while these are multiplied (`cp.async` on
+      NVIDIA GPUs from sm_80 on). For SPIR-V
       2^x and the logarithm are arithmetic, as drivers promise little of their own,
       and a grid of more than 65,535 workgroups has two dimensions;
     - elementwise ops on memory (the strip): a thread for each element.
@@ -52,7 +54,7 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
                clEnumValN(::mlir::relattn::GPUTarget::SPIRV, "spirv",
                           "any with OpenCL or Vulkan"))}]>,
     Option<"hasMatrixUnits", "matrix-units", "bool", "true",
-           "The chip has the instructions of the mma schedule">,
+           "The chip has `mma` and `cp.async` (NVIDIA's from sm_80 on)">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
            "Shared memory that the chip gives a workgroup; more is an error (0: "
            "no limit)">

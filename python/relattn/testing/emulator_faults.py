@@ -30,13 +30,14 @@ SCHEDULES = {"mma": "warps=2 row-tiles=2 keys=32", "simt": "warps=1 row-tiles=1 
 
 def make_case(schedule):
     # Low, band and high tiles, last keys and last queries, two blocks of queries; a
-    # row shared by two threads.
+    # row shared by two threads; and a batch without keys, where copies of queries are
+    # under way to the end.
     rng = np.random.default_rng(5)
     depth, dtype = {"mma": (32, ml_dtypes.bfloat16), "simt": (72, np.float32)}[schedule]
-    make = lambda n: rng.standard_normal((1, 1, n, depth)).astype(dtype)
+    make = lambda n: rng.standard_normal((2, 1, n, depth)).astype(dtype)
     table = rng.standard_normal((8, 1)).astype(np.float32)
     return Case(query=make(88), key=make(216), value=make(216), maps=("bgmd", "bgnd", "bgne", "bgme"),
-                output_dtype=np.float32, scheme=T5(8, 20, True), bias=table)
+                output_dtype=np.float32, scheme=T5(8, 20, True), bias=table, key_lengths=np.array([216, 0], np.int32))
 
 
 def run(schedule, library):
