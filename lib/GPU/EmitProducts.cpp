@@ -148,6 +148,30 @@ LogicalResult TileEmitter::emitScores(linalg::GenericOp op) {
   return success();
 }
 
+/// The running output times a factor of each row, unless it is 1 for all rows
+/// of the warp.
+LogicalResult TileEmitter::emitRareRescale(linalg::LinalgOp op) {
+  View factors = getView(op.getDpsInputs()[0]);
+  if (!factors.tile || factors.tile->place != Tile::Row)
+    return fail(op, "a factor that is no row's");
+  Value differs;
+  for (int64_t reg = 0; reg < schedule.rowTiles * numRowGroups; ++reg) {
+    Value factor = loadRegister(factors.tile->storage, reg);
+    Value one =
+        arith::ConstantOp::create(b, loc, b.getOneAttr(factor.getType()));
+    Value isOther =
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, factor, one);
+    differs = differs ? compute<arith::OrIOp>(differs, isOther) : isOther;
+  }
+  Value all = arith::ConstantIntOp::create(b, loc, -1, 32);
+  differs = NVVM::VoteSyncOp::create(b, loc, b.getI1Type(), all, differs,
+                                     NVVM::VoteSyncKind::any);
+  auto branch = scf::IfOp::create(b, loc, differs, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenYield());
+  return emitElements(op);
+}
+
 LogicalResult TileEmitter::emitValues(linalg::GenericOp op) {
   View weights = getView(op.getDpsInputs()[0]),
        out = getView(op.getDpsInits()[0]);
@@ -172,8 +196,7 @@ LogicalResult TileEmitter::emitValues(linalg::GenericOp op) {
     if (!columnEnd)
       return weight;
     Value column = add(registerColumn[own], n + half * width);
-    Value isThere = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                          column, columnEnd);
+    Value isThere = isBefore(column, columnEnd);
     return arith::SelectOp::create(b, loc, isThere, weight, nothing);
   };
   AffineMap lanes =

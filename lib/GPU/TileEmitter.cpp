@@ -344,6 +344,8 @@ LogicalResult TileEmitter::emitOp(Operation *op) {
     // The copy into shared memory writes what this fills.
     if (getTileKind(op) == TileKind::Fill && isTile(out))
       return success();
+    if (getTileKind(op) == TileKind::RareRescale && schedule.isMma())
+      return emitRareRescale(linalgOp);
     bool isOnTiles = llvm::any_of(op->getOperands(), isTile);
     return isOnTiles ? emitElements(linalgOp) : emitCooperative(linalgOp);
   }

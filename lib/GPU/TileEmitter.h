@@ -215,6 +215,7 @@ private:
 
   // Products (EmitProducts.cpp, EmitSimtProducts.cpp).
   LogicalResult emitScores(linalg::GenericOp op);
+  LogicalResult emitRareRescale(linalg::LinalgOp op);
   LogicalResult emitValues(linalg::GenericOp op);
   SmallVector<Value> loadQueries(linalg::GenericOp op, int64_t first,
                                  int64_t last);

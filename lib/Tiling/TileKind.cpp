@@ -15,9 +15,9 @@ using namespace mlir::relattn;
 
 static constexpr StringLiteral kAttribute = "relattn.tile";
 static constexpr StringLiteral kNames[] = {
-    "pack",     "copy",       "fill", "fill_panels", "row",    "bias",
-    "scores",   "mask",       "max",  "exp",         "dots",   "dots_zero",
-    "dots_sum", "row_values", "zero", "values",      "rescale"};
+    "pack",     "copy",       "fill", "fill_panels", "row",     "bias",
+    "scores",   "mask",       "max",  "exp",         "dots",    "dots_zero",
+    "dots_sum", "row_values", "zero", "values",      "rescale", "rare_rescale"};
 
 void relattn::setTileKind(Operation *op, TileKind kind) {
   op->setDiscardableAttr(

@@ -33,7 +33,8 @@ enum class TileKind {
   RowValues,  ///< The product of values and one query's weights.
   Zero,       ///< The initial accumulator of the value product.
   Values,     ///< The product of values and weights.
-  Rescale     ///< out * scale + product.
+  Rescale,    ///< out * scale, or out * scale + product.
+  RareRescale ///< out * scale, which is mostly 1.
 };
 
 void setTileKind(Operation *op, TileKind kind);

@@ -24,6 +24,12 @@
 // CHECK:   nvgpu.ldmatrix
 // CHECK:   nvvm.mma.sync
 // CHECK:   gpu.shuffle
+// The output is rescaled if a factor of the warp's rows is not 1.
+// CHECK:   arith.cmpf une, %{{.*}}, %cst{{.*}} : f32
+// CHECK:   %[[ANY:.*]] = nvvm.vote.sync any %c-1_i32{{.*}} -> i1
+// CHECK:   scf.if %[[ANY]] {
+// CHECK:     arith.mulf
+// CHECK:   }
 // CHECK:   llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"
 // CHECK:   arith.truncf %{{.*}} : vector<2xf32> to vector<2xbf16>
 // CHECK:   nvgpu.ldmatrix {{.*}} transpose = true

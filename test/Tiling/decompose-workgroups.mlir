@@ -5,7 +5,8 @@
 #me = affine_map<(m, n, d, e) -> (m, e)>
 
 // Scores are [m, n]; the value product continues the rescaled output; sums of one
-// level; powers of 2 with one multiply-add.
+// level; powers of 2 with one multiply-add. A maximum that is up to 5.5 too low is
+// kept, so that most factors of the output are 1.
 // CHECK-LABEL: func @step
 // CHECK: %[[BIAS:.*]] = linalg.generic {{.*}} {relattn.tile = "bias"}
 // CHECK:   tensor.extract %arg3
@@ -13,15 +14,18 @@
 // CHECK:   arith.extf %{{.*}} : bf16 to f32
 // CHECK: %[[MAX:.*]] = linalg.generic {{.*}} ins(%[[SCORES]] {{.*}} {relattn.tile = "max"}
 // CHECK: %[[FACTOR:.*]] = linalg.generic {{.*}} ins(%arg6, %[[MAX]] {{.*}} {relattn.tile = "row"}
+// CHECK:   %[[LIMIT:.*]] = arith.addf %[[BEFORE:.*]], %cst{{.*}} : f32
+// CHECK:   %[[ABOVE:.*]] = arith.cmpf ogt, %[[OF_TILE:.*]], %[[LIMIT]] : f32
+// CHECK:   arith.select %[[ABOVE]], %[[OF_TILE]], %[[BEFORE]] : f32
 // CHECK:   math.exp2
 // CHECK: %[[NEXT:.*]] = linalg.generic {{.*}} ins(%[[MAX]] {{.*}} outs(%arg6 {{.*}} {relattn.tile = "row"}
 // CHECK: %[[SHIFT:.*]] = linalg.generic {{.*}} ins(%[[NEXT]] {{.*}} {relattn.tile = "row"}
 // CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[FACTOR]] {{.*}} outs(%arg7 {{.*}} {relattn.tile = "row"}
+// CHECK: %[[SCALED:.*]] = linalg.generic {{.*}} ins(%[[FACTOR]] {{.*}} outs(%arg5 {{.*}} {relattn.tile = "rare_rescale"}
 // CHECK: %[[P:.*]]:2 = linalg.generic {{.*}} ins(%[[SHIFT]] {{.*}} outs(%[[SCORES]], %[[SUM]] {{.*}} {relattn.tile = "exp"}
 // CHECK:   %[[BACK:.*]] = arith.negf
 // CHECK:   %[[PRODUCT:.*]] = arith.mulf {{.*}} fastmath<contract>
 // CHECK:   arith.addf %[[PRODUCT]], %[[BACK]] fastmath<contract>
-// CHECK: %[[SCALED:.*]] = linalg.generic {{.*}} ins(%[[FACTOR]] {{.*}} outs(%arg5 {{.*}} {relattn.tile = "rescale"}
 // CHECK: %[[OUT:.*]] = linalg.generic {{.*}} ins(%[[P]]#0, %arg2 {{.*}} outs(%[[SCALED]] {{.*}} {relattn.tile = "values"}
 // CHECK: return %[[OUT]], %[[NEXT]], %[[P]]#1
 func.func @step(%query: tensor<16x64xbf16>, %key: tensor<32x64xbf16>, %value: tensor<32x64xbf16>, %strip: tensor<?xf32>, %place: index, %out: tensor<16x64xf32>, %max: tensor<16xf32>, %sum: tensor<16xf32>) -> (tensor<16x64xf32>, tensor<16xf32>, tensor<16xf32>) {
@@ -81,5 +85,32 @@ func.func @negative(%query: tensor<16x64xf16>, %key: tensor<32x64xf16>, %value: 
   %0:3 = relattn.online_attention ins(%query, %key, %value : tensor<16x64xf16>, tensor<32x64xf16>, tensor<32x64xf16>)
     strip(%strip at %place : tensor<?xf32>) outs(%out, %max, %sum : tensor<16x64xf32>, tensor<16xf32>, tensor<16xf32>)
     {indexing_maps = [#md, #nd, #ne, #me], scale = -0.75}
+  return %0#0 : tensor<16x64xf32>
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (m, d)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#me = affine_map<(m, n, d, e) -> (m, e)>
+
+// A wide output is rescaled each time, and so is what wide factors make.
+// CHECK-LABEL: func @wide
+// CHECK-NOT: arith.cmpf ogt
+// CHECK: relattn.tile = "rescale"
+// CHECK-LABEL: func @f32
+// CHECK-NOT: arith.cmpf ogt
+// CHECK: relattn.tile = "rescale"
+func.func @wide(%query: tensor<16x128xbf16>, %key: tensor<32x128xbf16>, %value: tensor<32x128xbf16>, %out: tensor<16x128xf32>, %max: tensor<16xf32>, %sum: tensor<16xf32>) -> tensor<16x128xf32> {
+  %0:3 = relattn.online_attention ins(%query, %key, %value : tensor<16x128xbf16>, tensor<32x128xbf16>, tensor<32x128xbf16>)
+    outs(%out, %max, %sum : tensor<16x128xf32>, tensor<16xf32>, tensor<16xf32>)
+    {indexing_maps = [#md, #nd, #ne, #me]}
+  return %0#0 : tensor<16x128xf32>
+}
+func.func @f32(%query: tensor<16x64xf32>, %key: tensor<32x64xf32>, %value: tensor<32x64xf32>, %out: tensor<16x64xf32>, %max: tensor<16xf32>, %sum: tensor<16xf32>) -> tensor<16x64xf32> {
+  %0:3 = relattn.online_attention ins(%query, %key, %value : tensor<16x64xf32>, tensor<32x64xf32>, tensor<32x64xf32>)
+    outs(%out, %max, %sum : tensor<16x64xf32>, tensor<16xf32>, tensor<16xf32>)
+    {indexing_maps = [#md, #nd, #ne, #me]}
   return %0#0 : tensor<16x64xf32>
 }

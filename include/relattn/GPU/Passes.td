@@ -25,7 +25,8 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
       and of the output in registers, as accumulators of `mma.m16n8k16`; queries,
       keys and values in shared memory, two tiles of keys in turn, filled by
       `cp.async` while the other is multiplied; the strip straight into the
-      accumulators; the maximum by shuffles among the four lanes of a row; 2^x by
+      accumulators; the maximum by shuffles among the four lanes of a row; the output
+      rescaled only if a warp has a row that asks for it (`vote`); 2^x by
       `ex2.approx.ftz`, weights rounded to the values' type;
     - other attention by the *simt* schedule: a few rows of queries for each few
       threads (SPIR-V: one for each), such that scores and output fit into

@@ -4,8 +4,9 @@
 
 One attention, through every kind of tile, is right in each order of threads that
 the emulator has. Then it is broken, in one place at a time (a barrier left out or
-reached by some threads alone, a wait left out, shared memory too small): each fault must be seen, as a wrong number or as
-an error, in at least one order.
+reached by some threads alone, a wait left out, shared memory too small, a vote
+that is always no): each fault must be seen, as a wrong number or as an error, in
+at least one order.
 """
 
 import os
@@ -72,7 +73,7 @@ def check(schedule):
         _, text = execute("count")
         barriers, waits = (int(x) for x in re.findall(r"(\d+) barriers, (\d+) waits", text)[-1])
         faults = [f"fault-{what}={i}" for what, count in (("barrier", barriers), ("diverge", barriers), ("wait", waits))
-                  for i in range(1, count + 1)] + ["fault-shared"]
+                  for i in range(1, count + 1)] + ["fault-shared"] + ["fault-vote"] * (schedule == "mma")
         for fault in faults:
             seen = next(((order, text) for order in ORDERS for status, text in [execute(f"{order},{fault}")] if status), None)
             print(f"{schedule} {fault}: " + (f"seen in order '{seen[0]}': {seen[1].splitlines()[-1][:110]}" if seen else "NOT SEEN"), flush=True)

@@ -63,11 +63,12 @@ struct Faults {
       else if (word.consume_front("fault-wait="))
         word.getAsInteger(10, wait);
       shared |= word == "fault-shared";
+      vote |= word == "fault-vote";
       counts |= word == "count";
     }
   }
   unsigned barrier = 0, diverge = 0, wait = 0;
-  bool shared = false, counts = false;
+  bool shared = false, vote = false, counts = false;
 };
 
 const Faults &getFaults() {
@@ -136,6 +137,10 @@ void KernelModule::rewriteCall(CallInst &call,
         emulator::barrier();
     };
   }
+  if (faults.vote && name.contains("vote"))
+    callee = [](void *result, void **) {
+      *static_cast<uint8_t *>(result) = false;
+    };
   Module &module = *call.getModule();
   Function &function = *call.getFunction();
   IRBuilder<> entry(&function.getEntryBlock(),

@@ -97,6 +97,18 @@ void shuffle(void *result, void **arguments) {
   });
 }
 
+/// vote.sync.any
+void vote(void *result, void **arguments) {
+  Message own{};
+  own[0] = get<uint8_t>(arguments, 1);
+  exchange("vote", own, [&](const Message *lanes, uint32_t) {
+    bool isAny = false;
+    for (uint32_t lane = 0; lane < kLanes; ++lane)
+      isAny |= lanes[lane][0] & 1;
+    set(result, uint8_t(isAny));
+  });
+}
+
 #define DIM(NAME, FUNCTION)                                                    \
   {"llvm.nvvm.read.ptx.sreg." NAME ".x",                                       \
    [](void *result, void **) { set(result, FUNCTION().x); }},                  \
@@ -137,6 +149,7 @@ const Intrinsic kIntrinsics[] = {
      }},
     {"llvm.nvvm.shfl.sync.bfly.f32", shuffle},
     {"llvm.nvvm.shfl.sync.bfly.i32", shuffle},
+    {"llvm.nvvm.vote.any.sync", vote},
     {"llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
      [](void *result, void **arguments) {
        loadMatrices(result, arguments, false);

@@ -27,7 +27,6 @@ using namespace emulator;
 
 namespace {
 
-constexpr uint32_t kLanes = 32;
 constexpr size_t kStackBytes = 256 << 10;
 constexpr size_t kPage = 4096;
 /// More than any chip has.

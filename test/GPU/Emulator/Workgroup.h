@@ -55,6 +55,9 @@ void checkShared(const void *address, uint32_t bytes, uint32_t alignment,
 /// All threads of the workgroup meet.
 void barrier();
 
+/// Of a warp.
+constexpr uint32_t kLanes = 32;
+
 /// What each lane of a warp brings to an exchange.
 using Message = std::array<uint32_t, 16>;
 
