@@ -173,6 +173,28 @@ SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
 // Pass
 //===----------------------------------------------------------------------===//
 
+/// Whether a slice of `map` keeps d or e of size 1, then another dimension, and
+/// then drops one. Upstream takes the latter for the unit that is kept, and so
+/// its stride for that of the other one; the collapse of a slice that drops
+/// none, as of a panel, is a copy.
+static bool dropsWrongUnit(AttentionOp op, AffineMap map) {
+  bool hasUnit = false, hasOther = false;
+  for (AffineExpr expr : map.getResults()) {
+    unsigned dimension = cast<AffineDimExpr>(expr).getPosition();
+    if (llvm::is_contained(op.getBatchDimensions(), dimension)) {
+      if (hasOther)
+        return true;
+      continue;
+    }
+    bool isUnit =
+        (dimension == AttentionOp::D || dimension == AttentionOp::E) &&
+        op.getStaticSize(dimension) == 1;
+    hasOther |= hasUnit && !isUnit;
+    hasUnit |= isUnit;
+  }
+  return false;
+}
+
 StringRef relattn::getTilingObstacle(AttentionOp op, bool forWorkgroups) {
   if (ShapedType::isDynamic(op.getStaticSize(AttentionOp::D)) ||
       ShapedType::isDynamic(op.getStaticSize(AttentionOp::E)))
@@ -193,8 +215,12 @@ StringRef relattn::getTilingObstacle(AttentionOp op, bool forWorkgroups) {
   BiasSchemeAttrInterface scheme = op.getBiasSchemeAttr();
   if (scheme && !scheme.isOffsetFunction() && !isa<DenseAttr>(scheme))
     return "the bias is no function of the offset";
-  if (forWorkgroups)
+  if (forWorkgroups) {
+    for (auto [tensor, map] : op.getMappedOperands())
+      if (dropsWrongUnit(op, map))
+        return "a batch dimension is inside of d or e of size 1 and of m or n";
     return {};
+  }
   auto isNarrow = [](Value tensor, Type accumulator) {
     Type element = getElementTypeOrSelf(tensor);
     return element != accumulator && !element.isInteger(1);

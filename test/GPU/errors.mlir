@@ -250,6 +250,14 @@ func.func @dynamic(%q: tensor<?x?xf16>, %k: tensor<?x?xf16>, %v: tensor<?x64xf16
 
 // -----
 
+func.func @unit(%q: tensor<1x?x?xf32>, %k: tensor<1x?x?xf32>, %v: tensor<?x?x8xf32>, %o: tensor<?x?x8xf32>) -> tensor<?x?x8xf32> {
+  // expected-error @+1 {{'relattn.attention' op has no schedule on a GPU: a batch dimension is inside of d or e of size 1 and of m or n}}
+  %0 = relattn.attention maps((d, m, b), (d, n, b), (b, n, e) -> (b, m, e)) ins(%q, %k, %v : tensor<1x?x?xf32>, tensor<1x?x?xf32>, tensor<?x?x8xf32>) outs(%o : tensor<?x?x8xf32>)
+  return %0 : tensor<?x?x8xf32>
+}
+
+// -----
+
 // What is not attention has no kernel yet.
 func.func @other(%x: tensor<8xf32>) -> f32 {
   %c0 = arith.constant 0 : index

@@ -81,6 +81,7 @@ def CheckGPUTarget : Pass<"relattn-check-gpu-target", "::mlir::ModuleOp"> {
     |---|---|---|
     | d or e dynamic, 0 or above 256 | all | `relattn-to-cpu` |
     | a static size of 0 | all | `relattn-to-cpu` |
+    | d or e of 1 with a batch dimension inside of it and of m or n (e.g. (d, n, b)) | all | another layout, `relattn-to-cpu` |
     | a bias that is no function of the offset, but a dense one | all | a dense bias |
     | host code that computes on tensors or reads them | all | `convert-relattn-to-linalg` and a compiler of linalg for GPUs |
     | chips before sm_70 | nvvm | |
