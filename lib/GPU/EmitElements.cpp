@@ -40,7 +40,7 @@ static Value callIntrinsic(OpBuilder &b, Location loc, StringRef name,
 /// need not be 0 there, within |x| roundings: of weights as small as that.
 Value TileEmitter::emitExp2(Value x) {
   if (schedule.target == GPUTarget::SPIRV)
-    return createExpOfNonpositive(
+    return createBoundedExp(
         b, loc,
         arith::MulFOp::create(
             b, loc, x,
@@ -85,8 +85,7 @@ Value TileEmitter::emitLog(Value x) {
   // The exponential is of numbers that are not positive.
   log = arith::MaximumFOp::create(b, loc, log, constant(type, 0.0));
   for (int step = 0; step < 2; ++step) {
-    Value back =
-        createExpOfNonpositive(b, loc, arith::NegFOp::create(b, loc, log));
+    Value back = createBoundedExp(b, loc, arith::NegFOp::create(b, loc, log));
     Value ratio = arith::MulFOp::create(b, loc, x, back);
     Value change = arith::SubFOp::create(b, loc, ratio, constant(type, 1.0));
     log = arith::AddFOp::create(b, loc, log, change);

@@ -151,20 +151,20 @@ LogicalResult TileEmitter::emitScores(linalg::GenericOp op) {
 /// The running output times a factor of each row, unless it is 1 for all rows
 /// of the warp.
 LogicalResult TileEmitter::emitRareRescale(linalg::LinalgOp op) {
-  View factors = getView(op.getDpsInputs()[0]);
-  if (!factors.tile || factors.tile->place != Tile::Row)
+  View rowFactors = getView(op.getDpsInputs()[0]);
+  if (!rowFactors.tile || rowFactors.tile->place != Tile::Row)
     return fail(op, "a factor that is no row's");
   Value differs;
   for (int64_t reg = 0; reg < schedule.rowTiles * numRowGroups; ++reg) {
-    Value factor = loadRegister(factors.tile->storage, reg);
+    Value factor = loadRegister(rowFactors.tile->storage, reg);
     Value one =
         arith::ConstantOp::create(b, loc, b.getOneAttr(factor.getType()));
     Value isOther =
         arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, factor, one);
     differs = differs ? compute<arith::OrIOp>(differs, isOther) : isOther;
   }
-  Value all = arith::ConstantIntOp::create(b, loc, -1, 32);
-  differs = NVVM::VoteSyncOp::create(b, loc, b.getI1Type(), all, differs,
+  Value allLanes = arith::ConstantIntOp::create(b, loc, -1, 32);
+  differs = NVVM::VoteSyncOp::create(b, loc, b.getI1Type(), allLanes, differs,
                                      NVVM::VoteSyncKind::any);
   auto branch = scf::IfOp::create(b, loc, differs, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);

@@ -416,9 +416,9 @@ LogicalResult TileEmitter::emitSimtKeyLoops(ArrayRef<Operation *> stages) {
 }
 
 /// Whether a lane's part of the queries fits into registers beside that of the
-/// scores and the output: 255 are there, and what else lives needs some 80.
+/// scores and the output: 255 are there, and what else lives needs some 60.
 bool TileEmitter::queriesFit() {
-  constexpr int64_t kBudget = 170;
+  constexpr int64_t kBudget = 192;
   int64_t keys = staged[0].rows, depth = staged[0].columns,
           width = staged[1].columns;
   int64_t perRow = (keys + width) / 2 + depth / 4;

@@ -135,21 +135,19 @@ SmallVector<Value> PanelStep::lower() {
       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
         return SmallVector<Value>{createShift(inner, bodyLoc, args[0])};
       });
-  Value scale =
-      createRow({op.getMaxInit(), shift}, empty,
-                [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                  Value below =
-                      arith::SubFOp::create(inner, bodyLoc, args[0], args[1]);
-                  return SmallVector<Value>{
-                      createExpOfNonpositive(inner, bodyLoc, below)};
-                });
+  Value scale = createRow(
+      {op.getMaxInit(), shift}, empty,
+      [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
+        Value below = arith::SubFOp::create(inner, bodyLoc, args[0], args[1]);
+        return SmallVector<Value>{createBoundedExp(inner, bodyLoc, below)};
+      });
   Value zeroSum = createFill(0.0, empty, TileKind::Row);
   auto exponentials = createGeneric(
       TileKind::Exp, {Dim::N, Dim::M}, {Dim::N}, {{shift, rows}},
       {{scores, tile}, {zeroSum, rows}},
       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
         Value below = arith::SubFOp::create(inner, bodyLoc, args[1], args[0]);
-        Value weight = createExpOfNonpositive(inner, bodyLoc, below);
+        Value weight = createBoundedExp(inner, bodyLoc, below);
         Value sum = arith::AddFOp::create(inner, bodyLoc, args[2], weight);
         return SmallVector<Value>{weight, sum};
       });

@@ -46,14 +46,13 @@ SmallVector<Value> relattn::lowerMerge(MergeOp op, OpBuilder &b) {
                            inner, bodyLoc, args[0], args[1])};
                      });
   auto createScale = [&](Value from, AffineMap map) {
-    return create(map, {}, {{from, map}, {max, row}}, {createEmpty(from), map},
-                  [](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                    Value shift = createShift(inner, bodyLoc, args[1]);
-                    Value below =
-                        arith::SubFOp::create(inner, bodyLoc, args[0], shift);
-                    return SmallVector<Value>{
-                        createExpOfNonpositive(inner, bodyLoc, below)};
-                  });
+    return create(
+        map, {}, {{from, map}, {max, row}}, {createEmpty(from), map},
+        [](OpBuilder &inner, Location bodyLoc, ValueRange args) {
+          Value shift = createShift(inner, bodyLoc, args[1]);
+          Value below = arith::SubFOp::create(inner, bodyLoc, args[0], shift);
+          return SmallVector<Value>{createBoundedExp(inner, bodyLoc, below)};
+        });
   };
   Value own = createScale(op.getMaxInit(), row);
   Value scales = createScale(op.getMaxes(), rows);

@@ -197,13 +197,13 @@ SmallVector<Value> RowStep::lower() {
       createShift(b, loc, tensor::ExtractOp::create(b, loc, maximum, zero));
   Value below = arith::SubFOp::create(
       b, loc, tensor::ExtractOp::create(b, loc, op.getMaxInit(), zero), shift);
-  Value scale = createExpOfNonpositive(b, loc, below);
+  Value scale = createBoundedExp(b, loc, below);
   auto exponentials = createGeneric(
       TileKind::Exp, {Row, RowLane}, {Row}, {},
       {{vectors, tile}, {createLanes(0.0), perLane}},
       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
         Value below = arith::SubFOp::create(inner, bodyLoc, args[0], shift);
-        Value weight = createExpOfNonpositive(inner, bodyLoc, below);
+        Value weight = createBoundedExp(inner, bodyLoc, below);
         Value sum = arith::AddFOp::create(inner, bodyLoc, args[1], weight);
         return SmallVector<Value>{weight, sum};
       });

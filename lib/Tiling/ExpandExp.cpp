@@ -3,7 +3,8 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// exp(x) = 2^n * exp(f), n = round(x / ln 2), |f| <= ln(2) / 2, for x <= 0:
+// exp(x) = 2^n * exp(f), n = round(x / ln 2), |f| <= ln(2) / 2, where 2^n does
+// not overflow:
 //   x is clamped to where 2^n is 0, so that exp(-inf) is exactly 0;
 //   n is rounded by the addition of 1.5 * 2^(mantissa bits), plus the
 //   exponent's bias: the sum's low bits are the exponent of 2^n, and a shift
@@ -27,12 +28,11 @@
 using namespace mlir;
 using namespace mlir::relattn;
 
-static constexpr StringLiteral kNonpositive = "relattn.nonpositive";
+static constexpr StringLiteral kBounded = "relattn.bounded";
 
-Value relattn::createExpOfNonpositive(OpBuilder &builder, Location loc,
-                                      Value x) {
+Value relattn::createBoundedExp(OpBuilder &builder, Location loc, Value x) {
   auto exp = math::ExpOp::create(builder, loc, x);
-  exp->setDiscardableAttr(kNonpositive, builder.getUnitAttr());
+  exp->setDiscardableAttr(kBounded, builder.getUnitAttr());
   return exp;
 }
 
@@ -83,7 +83,7 @@ struct ExpandExp : public OpRewritePattern<math::ExpOp> {
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
     Type element = getElementTypeOrSelf(type);
-    if (!op->hasAttr(kNonpositive) || isa<TensorType>(type) ||
+    if (!op->hasAttr(kBounded) || isa<TensorType>(type) ||
         (!element.isF32() && !element.isF64()))
       return rewriter.notifyMatchFailure(op, "expected a marked exponential");
     Location loc = op.getLoc();

@@ -14,8 +14,9 @@
 
 namespace mlir::relattn {
 
-/// math.exp(x), marked: x is at most 0, -inf or NaN.
-Value createExpOfNonpositive(OpBuilder &builder, Location loc, Value x);
+/// math.exp(x), marked: it does not overflow. x is at most 88 (f64: 709), -inf
+/// or NaN.
+Value createBoundedExp(OpBuilder &builder, Location loc, Value x);
 
 /// The marked ones, on f32, f64 and vectors of these, into arithmetic. Without
 /// `hasFMA`, fused multiply-adds of the target, one step more for f32. With

@@ -25,7 +25,8 @@
 // CHECK:   nvvm.mma.sync
 // CHECK:   gpu.shuffle
 // The output is rescaled if a factor of the warp's rows is not 1.
-// CHECK:   arith.cmpf une, %{{.*}}, %cst{{.*}} : f32
+// CHECK:   %[[ONE:.*]] = arith.constant 1.000000e+00 : f32
+// CHECK-NEXT: arith.cmpf une, %{{.*}}, %[[ONE]] : f32
 // CHECK:   %[[ANY:.*]] = nvvm.vote.sync any %c-1_i32{{.*}} -> i1
 // CHECK:   scf.if %[[ANY]] {
 // CHECK:     arith.mulf

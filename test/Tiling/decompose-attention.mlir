@@ -15,7 +15,7 @@
 // CHECK: %[[SHIFT:.*]] = linalg.generic {{.*}} ins(%[[MAX]] {{.*}} {relattn.tile = "row"}
 // CHECK:   arith.cmpf oeq
 // CHECK: %[[SCALE:.*]] = linalg.generic {{.*}} ins(%arg6, %[[SHIFT]] {{.*}} {relattn.tile = "row"}
-// CHECK:   math.exp %{{.*}} {relattn.nonpositive}
+// CHECK:   math.exp %{{.*}} {relattn.bounded}
 // CHECK: %[[P:.*]]:2 = linalg.generic {{.*}} ins(%[[SHIFT]] {{.*}} outs(%[[SCORES]], {{.*}} {relattn.tile = "exp"}
 // CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[SCALE]], %[[P]]#1 {{.*}} outs(%arg7
 // CHECK: %[[ZERO:.*]] = linalg.fill {relattn.tile = "zero"}

@@ -154,8 +154,7 @@ def RelAttn_Dialect : Dialect {
     - The maximum that weights are relative to is replaced only by one that is more
       than 5.5 above it (weights are at most e^5.5 = 245 then), as FlashAttention-4
       does: the running output is rescaled in few tiles, behind a branch that a warp
-      takes as one. With an output of 64 columns that is 2 to 3 % faster on an H200,
-      of 128, 1 to 2 % slower; there it is rescaled each time.
+      takes as one. That is 5 to 6 % of the time on an H200, with a band 2 to 5 %.
     - A warp has 32 queries, whose operands stay in registers if scores and output
       leave room (d = 64), else are read from shared memory. On an H100, d = 64,
       that is 1.2 times as fast as 16 queries a warp; at d = 128, with tiles of 32
@@ -166,7 +165,7 @@ def RelAttn_Dialect : Dialect {
 
     The simt schedule was bound by its copies at first: a thread that loads an
     element, waits and stores it took 4.6 times as long as PyTorch's f32 kernel (H200,
-    d = 64), 1.3 times with `cp.async` under way while products are computed, two
+    d = 64), 1.4 times with `cp.async` under way while products are computed, two
     barriers a tile and one buffer each for keys and values. What is read of shared
     memory serves several products: four rows for four threads read 12 fours of
     elements for 128 multiply-adds of the scores, 20 elements for 64 of the output.

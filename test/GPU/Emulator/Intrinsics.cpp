@@ -99,6 +99,8 @@ void shuffle(void *result, void **arguments) {
 
 /// vote.sync.any
 void vote(void *result, void **arguments) {
+  if (get<uint32_t>(arguments, 0) != ~0u)
+    fail("a vote of a part of the warp is not emulated");
   Message own{};
   own[0] = get<uint8_t>(arguments, 1);
   exchange("vote", own, [&](const Message *lanes, uint32_t) {

@@ -220,11 +220,13 @@ void runBlock() {
     if (left && progress == before)
       reportDeadlock();
   }
-  for (const Fiber &fiber : group->fibers)
-    if (!fiber.open.empty() || !fiber.groups.empty())
-      for (const auto &copies : fiber.groups)
-        if (!copies.empty())
-          fail("a thread ends with copies that it did not wait for");
+  for (const Fiber &fiber : group->fibers) {
+    bool isUnderWay = !fiber.open.empty();
+    for (const auto &copies : fiber.groups)
+      isUnderWay |= !copies.empty();
+    if (isUnderWay)
+      fail("a thread ends with copies that it did not wait for");
+  }
 }
 
 } // namespace
