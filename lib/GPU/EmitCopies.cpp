@@ -24,7 +24,7 @@ static constexpr int64_t kChunkBytes = 16;
 /// Elements that a thread loads before it stores them, at most.
 static constexpr int64_t kMaxBatch = 8;
 
-static int64_t getChunk(Type element) {
+static int64_t getChunkElements(Type element) {
   return kChunkBytes * 8 / element.getIntOrFloatBitWidth();
 }
 
@@ -34,12 +34,14 @@ static int64_t getChunk(Type element) {
 bool TileEmitter::isAsync(Value memory, bool isTransposed) {
   auto type = cast<MemRefType>(memory.getType());
   auto rootType = cast<MemRefType>(getRoot(memory).getType());
-  int64_t columns = type.getShape().back(),
-          chunk = std::max(getChunk(type.getElementType()),
-                           schedule.isMma() ? 1 : Schedule::kSimtStep);
+  int64_t columns = type.getShape().back();
+  // The products read columns up to their step, which this does not fill.
+  int64_t step =
+      std::max(getChunkElements(type.getElementType()), Schedule::kSimtStep);
   return schedule.hasAsyncCopies && !isTransposed &&
-         rootType.getLayout().isIdentity() && rootType.getRank() > 0 &&
-         rootType.getShape().back() == columns && columns % chunk == 0;
+         type.isLastDimUnitStride() && rootType.getLayout().isIdentity() &&
+         rootType.getRank() > 0 && rootType.getShape().back() == columns &&
+         columns % step == 0;
 }
 
 /// emitCopy where isAsync says so.
@@ -47,9 +49,9 @@ void TileEmitter::emitAsyncCopy(Value memory, Value rowsThere, Value storage,
                                 ValueRange leading, int64_t rows,
                                 int64_t columns) {
   int64_t threads = schedule.getNumThreads(),
-          chunkSize =
-              getChunk(cast<MemRefType>(memory.getType()).getElementType());
-  // Compared on 32 bits: those of an index take two comparisons.
+          chunkSize = getChunkElements(
+              cast<MemRefType>(memory.getType()).getElementType());
+  // An index has 64 bits, whose comparison is two instructions.
   auto narrow = [&](Value value) {
     return b.createOrFold<arith::IndexCastOp>(loc, b.getI32Type(), value);
   };

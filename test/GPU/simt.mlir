@@ -37,14 +37,15 @@
 // CHECK: gpu.terminator
 
 // By cp.async from sm_80 on, 16 bytes at a time, each copy a group that is waited
-// for before the barrier.
+// for before the barrier; of a row that does not exist 0 elements.
 // ASYNC-LABEL: IR Dump After
 // ASYNC-NOT: nvvm.mma
 // ASYNC: nvvm.cp.async.commit.group
 // ASYNC: scf.for {{.*}} step %c32
 // ASYNC-NEXT: nvvm.cp.async.wait.group 0
 // ASYNC-NEXT: gpu.barrier
-// ASYNC: nvgpu.device_async_copy {{.*}}, 4, {{.*}} {bypassL1} : memref<?x40xf32{{.*}} to memref<1x32x44xf32
+// ASYNC: %[[COUNT:.*]] = arith.select %{{.*}}, %c4{{.*}}, %c0{{.*}} : index
+// ASYNC-NEXT: nvgpu.device_async_copy {{.*}}, 4, %[[COUNT]] {bypassL1} : memref<?x40xf32{{.*}} to memref<1x32x44xf32
 // ASYNC: nvvm.cp.async.commit.group
 // ASYNC: nvvm.cp.async.wait.group 0
 // ASYNC-NEXT: gpu.barrier
