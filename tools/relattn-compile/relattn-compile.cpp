@@ -13,6 +13,7 @@
 #include "../Input.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -103,6 +104,11 @@ struct Options {
           "CPU, as LLVM names it, of functions that have none of their own "
           "(default: the host's)"),
       cl::init(""), cl::cat(category)};
+  cl::opt<bool> verifyEach{
+      "verify-each",
+      cl::desc("Verify after each pass instead of once after the last: a fifth "
+               "more time"),
+      cl::init(false), cl::cat(category)};
   PassPipelineCLParser passes{"", "Passes to run (default: relattn-to-cpu)"};
 };
 
@@ -117,6 +123,7 @@ static LogicalResult lower(ModuleOp module, const Options &options) {
   PassManager pm(module->getName(), PassManager::Nesting::Implicit);
   if (failed(applyPassManagerCLOptions(pm)))
     return failure();
+  pm.enableVerifier(options.verifyEach);
   if (options.targetsGPU()) {
     if (options.passes.hasAnyOccurrences())
       return fail("--target has passes of its own");
@@ -133,7 +140,9 @@ static LogicalResult lower(ModuleOp module, const Options &options) {
   } else {
     relattn::buildRelAttnToCPUPipeline(pm, relattn::RelAttnToCPUOptions());
   }
-  return pm.run(module);
+  if (failed(pm.run(module)))
+    return failure();
+  return options.verifyEach ? success() : verify(module);
 }
 
 /// For the host; functions without a target of their own are for `cpu`.
