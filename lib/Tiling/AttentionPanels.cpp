@@ -73,12 +73,49 @@ Value AttentionTiler::createQueryPanels() {
   });
 }
 
-/// One panel of queries meets the current block of keys.
+/// Whether the last panel may have no query in its upper half, and half a panel
+/// is one.
+bool AttentionTiler::mayBeHalf() {
+  if (isRow() || sizes.lanes % 2 != 0 || sizes.lanes / 2 < kMinLanes)
+    return false;
+  int64_t queries = op.getStaticSize(Dim::M);
+  if (ShapedType::isDynamic(queries))
+    return true;
+  int64_t last = queries % sizes.lanes;
+  return last > 0 && last <= sizes.lanes / 2;
+}
+
+/// One panel of queries meets the current block of keys, the last one with half
+/// of its lanes where these are enough.
 SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
                                                    ValueRange state) {
   Value start = mul(panel, lanes);
-  Value query = add(firstQuery, start);
   Value queries = min(sub(blockQueries, start), lanes);
+  auto createFor = [&](int64_t numLanes) {
+    return createStep(panel, start, queries, numLanes, state);
+  };
+  if (!mayBeHalf())
+    return createFor(sizes.lanes);
+  int64_t half = sizes.lanes / 2;
+  Value isHalf = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
+                                       queries, number(half));
+  auto step = scf::IfOp::create(
+      b, loc, isHalf,
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(b, loc, createFor(half));
+      },
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(b, loc, createFor(sizes.lanes));
+      });
+  return step.getResults();
+}
+
+/// The first `numLanes` lanes of a panel, which has `queries` from `start` of
+/// the block, meet the current block of keys.
+SmallVector<Value> AttentionTiler::createStep(Value panel, Value start,
+                                              Value queries, int64_t numLanes,
+                                              ValueRange state) {
+  Value query = add(firstQuery, start);
   Value keys = blockKeys;
   if (bandHigh && op.getStaticSize(Dim::N) != 1) {
     // The last key that the panel's last query sees.
@@ -120,10 +157,11 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
       getOnlineMap({Dim::D, Dim::M}), getOnlineMap(keyOrder),
       getOnlineMap(valueOrder), getOnlineMap({Dim::E, Dim::M})};
   auto step = OnlineAttentionOp::create(
-      b, loc, getPanel(queryPanels, panel), firstKeys(keyBlock, keyOrder),
-      firstKeys(valueBlock, valueOrder), getPanel(state[0], panel),
-      getPanel(state[1], panel), getPanel(state[2], panel), stripRow, place,
-      bias, mask, b.getAffineMapArrayAttr(maps), biasMap, maskMap,
+      b, loc, getPanel(queryPanels, panel, numLanes),
+      firstKeys(keyBlock, keyOrder), firstKeys(valueBlock, valueOrder),
+      getPanel(state[0], panel, numLanes), getPanel(state[1], panel, numLanes),
+      getPanel(state[2], panel, numLanes), stripRow, place, bias, mask,
+      b.getAffineMapArrayAttr(maps), biasMap, maskMap,
       b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow(),
       APFloat(1.0));
   SmallVector<Value> results;

@@ -150,27 +150,30 @@ Value AttentionTiler::createFilled(ArrayRef<int64_t> shape, double value,
   return fill.getResult(0);
 }
 
-/// Where panel `panel` of [panels, ...] stands.
+/// Where panel `panel` of [panels, ...] stands, its first `numLanes` lanes.
 static std::pair<SmallVector<OpFoldResult>, SmallVector<OpFoldResult>>
-getPlace(OpBuilder &b, RankedTensorType panels, Value panel) {
+getPlace(OpBuilder &b, RankedTensorType panels, Value panel, int64_t numLanes) {
   SmallVector<OpFoldResult> offsets(panels.getRank(), b.getIndexAttr(0)),
       extents = getAsIndexOpFoldResult(b.getContext(), panels.getShape());
   offsets[0] = getAsOpFoldResult(panel);
   extents[0] = b.getIndexAttr(1);
+  extents.back() = b.getIndexAttr(numLanes);
   return {offsets, extents};
 }
 
-Value AttentionTiler::getPanel(Value panels, Value panel) {
+Value AttentionTiler::getPanel(Value panels, Value panel, int64_t numLanes) {
   auto type = cast<RankedTensorType>(panels.getType());
-  auto [offsets, extents] = getPlace(b, type, panel);
+  auto [offsets, extents] = getPlace(b, type, panel, numLanes);
+  SmallVector<int64_t> shape(type.getShape().drop_front());
+  shape.back() = numLanes;
   return createSlice(b, loc, panels, offsets, extents,
-                     RankedTensorType::get(type.getShape().drop_front(),
-                                           type.getElementType()));
+                     RankedTensorType::get(shape, type.getElementType()));
 }
 
 Value AttentionTiler::insertPanel(Value tensor, Value panel, Value panels) {
   auto [offsets, extents] =
-      getPlace(b, cast<RankedTensorType>(panels.getType()), panel);
+      getPlace(b, cast<RankedTensorType>(panels.getType()), panel,
+               cast<RankedTensorType>(tensor.getType()).getShape().back());
   return insertSlice(b, loc, tensor, panels, offsets, extents);
 }
 

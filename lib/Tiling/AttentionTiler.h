@@ -26,6 +26,9 @@
 
 namespace mlir::relattn {
 
+/// Panels are not made narrower for few queries.
+constexpr int64_t kMinLanes = 16;
+
 struct TileSizes {
   int64_t lanes, panels, keys;
   /// Threads that want work: more than there is splits the keys.
@@ -149,7 +152,10 @@ private:
   Value copyBlock(Value block, ArrayRef<unsigned> order, Value out);
   Value getBlock(Value tensor, AffineMap map, unsigned column, Value scratch,
                  SmallVectorImpl<unsigned> &order);
+  bool mayBeHalf();
   SmallVector<Value> createPanelStep(Value panel, ValueRange state);
+  SmallVector<Value> createStep(Value panel, Value query, Value queries,
+                                int64_t numLanes, ValueRange state);
   Value createOutput(Value out, ValueRange state);
   Value createLse(Value out, ValueRange state);
   Value createScratch(ArrayRef<int64_t> shape, Type type) {
@@ -163,7 +169,11 @@ private:
                 function_ref<Value(OpBuilder &, Location, ValueRange)> body);
   /// Body: 1 / sum, 0 for a query that has seen nothing.
   static Value createInverse(OpBuilder &builder, Location loc, ValueRange args);
-  Value getPanel(Value panels, Value panel);
+  /// The first lanes of a panel, and back.
+  Value getPanel(Value panels, Value panel, int64_t numLanes);
+  Value getPanel(Value panels, Value panel) {
+    return getPanel(panels, panel, sizes.lanes);
+  }
   Value insertPanel(Value tensor, Value panel, Value panels);
   AffineMap getOnlineMap(ArrayRef<unsigned> order);
 

@@ -38,9 +38,6 @@ using namespace mlir::relattn;
 
 static constexpr StringLiteral kRewrite = "TileAttention";
 
-/// Panels are not made narrower for few queries.
-static constexpr int64_t kMinLanes = 16;
-
 //===----------------------------------------------------------------------===//
 // The loops
 //===----------------------------------------------------------------------===//

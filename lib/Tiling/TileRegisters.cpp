@@ -344,11 +344,23 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
       one[0] = 1;
       return success(succeeded(tiler.tile(op, one)));
     };
-    for (TilingInterface op : collect(root, Kind::Maximum)) {
+    SmallVector<TilingInterface> maxima = collect(root, Kind::Maximum);
+    auto getLanes = [](TilingInterface op) {
+      return cast<linalg::LinalgOp>(op.getOperation()).getStaticLoopRanges()[1];
+    };
+    int64_t widest = 0;
+    for (TilingInterface op : maxima)
+      widest = std::max(widest, getLanes(op));
+    for (TilingInterface op : maxima) {
       Operation *scores = op->getOperand(0).getDefiningOp();
       if (scores && getTileKind(scores) == Kind::Scores) {
+        // Half a panel is met by one block of queries: its last keys are not
+        // worth a function for two of them.
+        SmallVector<int64_t> own = sizes;
+        if (getLanes(op) < widest)
+          own = {rows, 1};
         if (failed(tiler.tileByFallingSizes(
-                op, 0, sizes, {{Kind::Scores, Kind::Bias}, {Kind::Scores}})))
+                op, 0, own, {{Kind::Scores, Kind::Bias}, {Kind::Scores}})))
           return failure();
         continue;
       }

@@ -45,8 +45,15 @@
 // BOTH:   scf.for {{.*}} step %c96
 // BOTH:     relattn.online_attention {{.*}} outs({{.*}} : tensor<64x16xf32>, tensor<16xf32>, tensor<16xf32>)
 // BOTH-LABEL: func @window
+// The last panel may have queries for half of its lanes, or fewer.
 // WIDE-LABEL: func @t5
-// WIDE: relattn.online_attention ins({{.*}} : tensor<64x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>)
+// WIDE: %[[HALF:.*]] = arith.cmpi sle, %{{.*}}, %c32
+// WIDE: scf.if %[[HALF]]
+// WIDE:   %[[QUERY:.*]] = tensor.extract_slice %{{.*}}[%{{.*}}, 0, 0] [1, 64, 32] [1, 1, 1] : tensor<1x64x64xf32> to tensor<64x32xf32>
+// WIDE:   relattn.online_attention ins(%[[QUERY]], {{.*}} : tensor<64x32xf32>, tensor<?x64xf32>, tensor<?x64xf32>) {{.*}} outs({{.*}} : tensor<64x32xf32>, tensor<32xf32>, tensor<32xf32>)
+// WIDE:   tensor.insert_slice %{{.*}} into %{{.*}}[%{{.*}}, 0, 0] [1, 64, 32] [1, 1, 1] : tensor<64x32xf32> into tensor<1x64x64xf32>
+// WIDE: } else {
+// WIDE:   relattn.online_attention ins({{.*}} : tensor<64x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>)
 // WIDE-SAME:    max_keys = 128
 func.func @t5(%q: tensor<2x8x?x64xf32>, %k: tensor<2x8x?x64xf32>, %table: tensor<32x8xf32>, %init: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
   %out = relattn.attention scale(0.125) ins(%q, %k, %k : tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>)
@@ -331,4 +338,24 @@ func.func @one_lane(%q: tensor<2x200x8xf32>, %k: tensor<2x90x8xf32>, %table: ten
   %out = relattn.attention ins(%q, %k, %k : tensor<2x200x8xf32>, tensor<2x90x8xf32>, tensor<2x90x8xf32>)
     bias(#relattn.steps<buckets = 2, starts = [0], ids = [0, 1]>, %table : tensor<2x2xf32>) outs(%init : tensor<2x200x8xf32>)
   return %out : tensor<2x200x8xf32>
+}
+
+// -----
+
+// A static number of queries says whether there is half a panel.
+// WIDE-LABEL: func @no_half
+// WIDE-NOT: scf.if
+// WIDE: relattn.online_attention ins({{.*}} : tensor<8x64xf32>, {{.*}}
+// WIDE-NOT: relattn.online_attention
+// WIDE-LABEL: func @half
+// WIDE: scf.if
+// WIDE: relattn.online_attention ins({{.*}} : tensor<8x32xf32>, {{.*}}
+// WIDE: relattn.online_attention ins({{.*}} : tensor<8x64xf32>, {{.*}}
+func.func @no_half(%q: tensor<100x8xf32>, %k: tensor<64x8xf32>, %init: tensor<100x8xf32>) -> tensor<100x8xf32> {
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<100x8xf32>, tensor<64x8xf32>, tensor<64x8xf32>) outs(%init : tensor<100x8xf32>)
+  return %out : tensor<100x8xf32>
+}
+func.func @half(%q: tensor<96x8xf32>, %k: tensor<64x8xf32>, %init: tensor<96x8xf32>) -> tensor<96x8xf32> {
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<96x8xf32>, tensor<64x8xf32>, tensor<64x8xf32>) outs(%init : tensor<96x8xf32>)
+  return %out : tensor<96x8xf32>
 }

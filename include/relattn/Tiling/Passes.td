@@ -41,7 +41,10 @@ def TileAttention : Pass<"relattn-tile-attention",
     or larger than 256; an empty dimension; a dense bias or a float mask narrower
     than the accumulator.
 
-    Halved for f64: lanes and keys; halved for d of 128 and more: keys.
+    Halved for f64: lanes and keys; halved for d of 128 and more: keys. Panels of
+    32 and more lanes have an `scf.if` around their step: the last one may have
+    queries for half of the lanes, and takes no more of them then. A static number
+    of queries needs no such look.
 
     A decode step, and any few queries (`rows`), become panels of a single query,
     whose vectors lie along keys and columns instead; their strip ascends. A

@@ -29,6 +29,10 @@ GPU_CLASSES = [
 ]
 #: In pipelines with `dynamic-rows`.
 DYNAMIC_ROWS = "rows of a dynamic number"
+#: In pipelines with `lanes` of 32 and more.
+HALF = "half a panel"
+#: Panels are not made narrower.
+MIN_LANES = 16
 #: In pipelines with `workers`.
 SPLIT = ["rows with split keys", "panels with split keys"]
 
@@ -42,6 +46,8 @@ def expected(pipeline):
     classes = CLASSES + (SPLIT if options(pipeline)["workers"] > 1 else [])
     if "dynamic-rows" in pipeline:
         classes = [*classes, DYNAMIC_ROWS]
+    if options(pipeline)["lanes"] // 2 >= MIN_LANES:
+        classes = [*classes, HALF]
     if options(pipeline)["lanes"] == 1:
         classes.remove("tiles of few queries")
     return classes
@@ -88,6 +94,9 @@ def tile_classes(case, pipeline=""):
     elif not is_dynamic and m <= lanes * panels:
         counts[SPLIT[1]] += is_split and n > keys
     counts["second block of queries"] += m > lanes * panels
+    while not is_dynamic and lanes > MIN_LANES and m <= lanes // 2:
+        lanes //= 2
+    counts[HALF] += not are_rows and lanes // 2 >= MIN_LANES and 0 < m % lanes <= lanes // 2
     if not are_rows and (is_dynamic or m > lanes * panels):
         is_narrow = case.query.dtype.itemsize < 4
         counts["keys and values copied"] += is_narrow or any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
