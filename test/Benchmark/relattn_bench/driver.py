@@ -107,7 +107,7 @@ def run_case(case, threads, workers, args, advance):
     base = "plain read" if case.is_decode else "peak"
     if case.is_decode and base not in facts:
         raise SystemExit("relattn-bench: no plain read to compare with")
-    calls = {name: max(1, math.ceil(0.002 / max(ask(name), 1e-7))) for name in facts}
+    calls = {name: max(1, math.ceil(0.02 / max(ask(name), 1e-7))) for name in facts}
     order = [name for name in facts if name != base]
     times, bases, noisy = {name: [] for name in order}, [], 0
     for turn in range(args.rounds):
