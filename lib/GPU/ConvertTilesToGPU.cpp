@@ -11,6 +11,7 @@
 #include "TileEmitter.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "relattn/GPU/Passes.h"
+#include "relattn/Tiling/Transforms.h"
 
 namespace mlir::relattn {
 #define GEN_PASS_DEF_CONVERTTILESTOGPU
@@ -35,8 +36,7 @@ struct SimtTile {
 static void shareRows(Schedule &schedule, const SimtTile &tile,
                       int64_t maxPeers) {
   constexpr int64_t kMaxRegisters = 144, kMaxRows = 4;
-  // relattn-tile-attention counts shared memory for no more.
-  maxPeers = std::min<int64_t>(maxPeers, 8);
+  maxPeers = std::min(maxPeers, kMaxRowPeers);
   int64_t minThreads = std::min<int64_t>(64, tile.rows);
   schedule.rows = tile.rows;
   std::optional<std::pair<int64_t, int64_t>> least;
@@ -77,7 +77,7 @@ struct ConvertTilesToGPU
     schedule.target = target;
     schedule.hasAsyncCopies = hasMatrixUnits && target == GPUTarget::NVVM;
     schedule.maxSharedBytes = sharedBytes;
-    bool fits = hasMatrixUnits;
+    bool fits = schedule.hasAsyncCopies; // NVIDIA's matrix units
     SimtTile tile;
     loop->walk([&](linalg::GenericOp op) {
       std::optional<TileKind> kind = getTileKind(op);

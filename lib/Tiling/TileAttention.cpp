@@ -247,15 +247,13 @@ static int64_t getSharedBytes(AttentionOp op, const TileSizes &sizes) {
   auto getRow = [](Type type, int64_t columns) -> int64_t {
     return llvm::alignTo(columns * type.getIntOrFloatBitWidth() / 8, 16) + 16;
   };
-  // Threads that share a row read up to so many columns beyond its end.
-  constexpr int64_t kMaxPeers = 8;
   int64_t depth = op.getStaticSize(AttentionOp::D),
           width = op.getStaticSize(AttentionOp::E);
   Type type = getElementTypeOrSelf(op.getQuery());
   return sizes.lanes * (getRow(type, depth) +
                         getRow(op.getAccumulatorType(), sizes.keys)) +
-         sizes.keys * (getRow(type, llvm::alignTo(depth, kMaxPeers)) +
-                       getRow(type, llvm::alignTo(width, kMaxPeers)));
+         sizes.keys * (getRow(type, llvm::alignTo(depth, kMaxRowPeers)) +
+                       getRow(type, llvm::alignTo(width, kMaxRowPeers)));
 }
 
 static TileSizes getWorkgroupSizes(AttentionOp op,

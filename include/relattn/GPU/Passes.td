@@ -55,7 +55,8 @@ def ConvertTilesToGPU : Pass<"relattn-convert-tiles-to-gpu",
                clEnumValN(::mlir::relattn::GPUTarget::SPIRV, "spirv",
                           "any with OpenCL or Vulkan"))}]>,
     Option<"hasMatrixUnits", "matrix-units", "bool", "true",
-           "The chip has `mma` and `cp.async` (NVIDIA's from sm_80 on)">,
+           "The chip, if it is one of NVIDIA's, has `mma` and `cp.async` (from sm_80 "
+           "on)">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
            "Shared memory that the chip gives a workgroup; more is an error (0: "
            "no limit)">

@@ -17,6 +17,10 @@
 
 namespace mlir::relattn {
 
+/// Threads of a GPU that share a row of a tile without matrix units, at most:
+/// they read up to so many columns beyond its end.
+constexpr int64_t kMaxRowPeers = 8;
+
 /// The options of relattn-tile-attention, for f32; all are at least 1, `rows`
 /// at least 0.
 struct AttentionTileOptions {
@@ -26,7 +30,7 @@ struct AttentionTileOptions {
   /// threads that want a part of these keys.
   int64_t rows = 8, rowKeys = 512, workers = 1;
   /// A dynamic number of queries is looked at when it is there: code for rows
-  /// and for panels.
+  /// and for panels. Not if `rows` is 0, nor for workgroups.
   bool dynamicRows = false;
   /// Blocks of `lanes` queries for the workgroups of a GPU.
   bool workgroups = false;
