@@ -25,8 +25,10 @@ from relattn.testing.case import Case
 ORDERS = ["", "reverse", "eager,greedy", "eager,greedy,reverse"]
 
 
-#: Schedule -> options of relattn-to-gpu.
-SCHEDULES = {"mma": "warps=2 row-tiles=2 keys=32", "simt": "warps=1 row-tiles=1 keys=16"}
+#: Schedule -> options of relattn-to-gpu; simt with copies by cp.async, and by loads
+#: and stores.
+SCHEDULES = {"mma": "warps=2 row-tiles=2 keys=32", "simt": "warps=1 row-tiles=1 keys=16",
+             "simt sm_70": "chip=sm_70 warps=1 row-tiles=1 keys=16"}
 
 
 def make_case(schedule):
@@ -34,7 +36,7 @@ def make_case(schedule):
     # row shared by two threads; and a batch without keys, where copies of queries are
     # under way to the end.
     rng = np.random.default_rng(5)
-    depth, dtype = {"mma": (32, ml_dtypes.bfloat16), "simt": (72, np.float32)}[schedule]
+    depth, dtype = (32, ml_dtypes.bfloat16) if schedule == "mma" else (72, np.float32)
     make = lambda n: rng.standard_normal((2, 1, n, depth)).astype(dtype)
     table = rng.standard_normal((8, 1)).astype(np.float32)
     return Case(query=make(88), key=make(216), value=make(216), maps=("bgmd", "bgnd", "bgne", "bgme"),
