@@ -58,35 +58,24 @@ Value AttentionTiler::createBucketIds(Value length) {
   SmallVector<OpFoldResult> places = {getAsOpFoldResult(length)};
   if (!stripHasBatch)
     return fill(tensor::EmptyOp::create(b, loc, places, i32), Value());
-  SmallVector<OpFoldResult> entries = {getAsOpFoldResult(getSize(Dim::B))};
-  SmallVector<OpFoldResult> shape = {entries[0], places[0]};
-  Value init = tensor::EmptyOp::create(b, loc, shape, i32);
-  return forEachRow(init, entries, [&](Value row, ValueRange ivs) {
-    return fill(row, ivs[0]);
-  });
-}
-
-/// A worker for each row of `init`, [`workers`..., L].
-Value AttentionTiler::forEachRow(
-    Value init, ArrayRef<OpFoldResult> workers,
-    function_ref<Value(Value row, ValueRange ivs)> body) {
-  auto type = cast<RankedTensorType>(init.getType());
-  auto forall = scf::ForallOp::create(b, loc, workers, init,
+  OpFoldResult entries = getAsOpFoldResult(getSize(Dim::B));
+  Value init = tensor::EmptyOp::create(
+      b, loc, ArrayRef<OpFoldResult>{entries, places[0]}, i32);
+  auto forall = scf::ForallOp::create(b, loc, entries, init,
                                       /*mapping=*/std::nullopt);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(forall.getBody());
-  SmallVector<Value> ivs = forall.getInductionVars();
-  Value whole = forall.getRegionIterArgs()[0];
-  SmallVector<OpFoldResult> places = getAsOpFoldResult(ivs),
-                            extents(ivs.size(), b.getIndexAttr(1)),
-                            strides(ivs.size() + 1, b.getIndexAttr(1));
-  places.push_back(b.getIndexAttr(0));
-  extents.push_back(tensor::getMixedSize(b, loc, init, type.getRank() - 1));
-  auto rowType =
-      RankedTensorType::get({type.getShape().back()}, type.getElementType());
-  Value row = body(createSlice(b, loc, whole, places, extents, rowType), ivs);
+  Value entry = forall.getInductionVar(0),
+        whole = forall.getRegionIterArgs()[0];
+  SmallVector<OpFoldResult> offsets = {entry, b.getIndexAttr(0)},
+                            extents = {b.getIndexAttr(1), places[0]},
+                            strides(2, b.getIndexAttr(1));
+  int64_t numPlaces = cast<RankedTensorType>(init.getType()).getShape().back();
+  Value ids = fill(createSlice(b, loc, whole, offsets, extents,
+                               RankedTensorType::get(numPlaces, i32)),
+                   entry);
   b.setInsertionPointToEnd(forall.getTerminator().getBody());
-  tensor::ParallelInsertSliceOp::create(b, loc, row, whole, places, extents,
+  tensor::ParallelInsertSliceOp::create(b, loc, ids, whole, offsets, extents,
                                         strides);
   return forall.getResult(0);
 }

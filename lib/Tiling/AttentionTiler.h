@@ -108,8 +108,6 @@ private:
   // Tensors of the whole op, before the loops.
   Value getStripOffset(OpBuilder &builder, Location bodyLoc, Value place,
                        Value batch);
-  Value forEachRow(Value init, ArrayRef<OpFoldResult> workers,
-                   function_ref<Value(Value row, ValueRange ivs)> body);
   Value createBucketIds(Value length);
   std::optional<StepFunction> getRuns();
   void createStrip();

@@ -267,14 +267,6 @@ SmallVector<Value> BlockStep::lower() {
                       rows}},
                     takeMaximum)
           .getResult(0);
-  auto getShift = [&](OpBuilder &inner, Location bodyLoc, Value value) {
-    value = createShift(inner, bodyLoc, value);
-    if (!isBounded || !type.isF32())
-      return value;
-    Value factor =
-        createFloatConstant(inner, bodyLoc, type, llvm::numbers::log2e);
-    return Value(arith::MulFOp::create(inner, bodyLoc, value, factor));
-  };
   // Read before the new maximum takes its place. From the difference: exactly 1
   // where the maximum stays, for as many tiles as it does.
   Value factor = createRow(
@@ -291,11 +283,16 @@ SmallVector<Value> BlockStep::lower() {
                   return SmallVector<Value>{
                       createNextMaximum(inner, bodyLoc, args[1], args[0])};
                 });
-  Value shift =
-      createRow({maximum}, empty,
-                [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-                  return SmallVector<Value>{getShift(inner, bodyLoc, args[0])};
-                });
+  Value shift = createRow(
+      {maximum}, empty,
+      [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
+        Value number = createShift(inner, bodyLoc, args[0]);
+        if (isBounded && type.isF32())
+          number = arith::MulFOp::create(
+              inner, bodyLoc, number,
+              createFloatConstant(inner, bodyLoc, type, llvm::numbers::log2e));
+        return SmallVector<Value>{number};
+      });
   auto rescale = [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
     return SmallVector<Value>{
         arith::MulFOp::create(inner, bodyLoc, args[1], args[0])};

@@ -103,7 +103,7 @@ def RelAttn_Dialect : Dialect {
       = 1 the step takes 0.8 to 1.05 times as long as a plain read of keys and
       values.
       Scores are padded by -inf to whole vectors. One block of queries (rows, or
-      up to 64) with fewer (b, h) than threads has its keys in parts, which
+      up to 128) with fewer (b, h) than threads has its keys in parts, which
       `merge` joins in their order.
     - Keys and values whose rows lie apart (BSHD), or along d, or in a narrow type
       are copied once, as [b, g, n, d] in the accumulator's type, if more than one
@@ -112,7 +112,9 @@ def RelAttn_Dialect : Dialect {
       1.03. A dynamic M counts as many; a decode step should say its M, or be
       compiled with `dynamic-rows`.
     - Tails are tiled by the next smaller size (6, 2, 1 rows), never masked. Lanes
-      beyond the last query are empty: panels are one or two vectors wide.
+      beyond the last query are empty: panels are one or two vectors wide, or
+      four where that makes products faster (Intel's AVX-512), of which the last
+      panel leaves out two where it can.
     - A register tile is a function of its own. In one big function the register
       allocator spills for some chains of tails and not for others, 1.27 to 1.49
       times slower.

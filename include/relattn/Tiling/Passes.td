@@ -81,7 +81,7 @@ def TileAttention : Pass<"relattn-tile-attention",
     Option<"dynamicRows", "dynamic-rows", "bool", "false",
            "Look at a dynamic number of queries at run time and make rows of up "
            "to `rows` of them, whose keys stay whole: code for rows and for "
-           "panels">,
+           "panels (not if `rows` is 0, nor with `workgroups`)">,
     Option<"workgroups", "workgroups", "bool", "false",
            "Blocks of `lanes` queries for the workgroups of a GPU">,
     Option<"matrixUnits", "matrix-units", "bool", "true",
