@@ -105,7 +105,7 @@ class Generator:
         h, m, n = sizes["g"] * sizes["r"], sizes["m"], sizes["n"]
         kind = self.pick(
             "none", "t5 both", "t5 both", "t5 one-sided", "textbook", "clip",
-            "per offset", "steps", "alibi", "strip", "short strip", "dense",
+            "per offset", "steps", "many steps", "alibi", "strip", "short strip", "dense",
         )
         dtype = self.pick(case.query.dtype.type, accumulator(case.query.dtype))
         normal = lambda *shape: np.asarray(self.rng.standard_normal(shape), dtype)
@@ -129,6 +129,11 @@ class Generator:
             starts = np.sort(self.rng.choice(np.arange(-60, 60), count - 1, replace=False))
             ids = self.rng.integers(0, count + 2, count)
             case.scheme = Steps(count + 2, tuple(map(int, starts)), tuple(map(int, ids)))
+        elif kind == "many steps":
+            # More intervals than a strip is made of runs of, of few buckets.
+            starts = np.sort(self.rng.choice(np.arange(-60, 60), self.pick(70, 100), replace=False))
+            ids = self.rng.integers(0, 9, len(starts) + 1)
+            case.scheme = Steps(9, tuple(map(int, starts)), tuple(map(int, ids)))
         elif kind == "alibi":
             case.scheme = Alibi()
             case.bias = (2.0 ** (-8.0 * np.arange(1, h + 1) / max(h, 1))).astype(dtype)

@@ -25,7 +25,7 @@ EXPECTED_TAGS = [
     "dtype float16", "dtype bfloat16", "dtype float32", "dtype float64",
     "layout md", "layout gmd", "layout bhsd", "layout bshd", "layout grouped", "layout permuted",
     "bias none", "bias t5 both", "bias t5 one-sided", "bias textbook", "bias clip",
-    "bias per offset", "bias steps", "bias alibi", "bias strip", "bias short strip", "bias dense",
+    "bias per offset", "bias steps", "bias many steps", "bias alibi", "bias strip", "bias short strip", "bias dense",
     "table shared by heads",
     "band none", "band causal", "band window", "band lower", "band random", "band empty",
     "mask none", "mask bool", "mask additive", "mask additive -inf",

@@ -20,7 +20,7 @@ CLASSES = [
     "tiles of few queries", "tiles of few keys", "whole tiles", "second block of queries", "rows", "keys and values copied",
     "strips in runs", "strips of many buckets",
 ]
-#: Buckets up to which a strip is made of runs.
+#: Buckets and intervals up to which a strip is made of runs.
 MAX_RUNS = 64
 #: For a GPU's workgroups, which have a loop for each kind of tile.
 GPU_CLASSES = [
@@ -102,7 +102,8 @@ def tile_classes(case, pipeline=""):
         counts["keys and values copied"] += is_narrow or any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
     buckets = getattr(case.scheme, "num_buckets", None)
     if buckets is not None:
-        counts["strips of many buckets" if buckets > MAX_RUNS else "strips in runs"] += 1
+        is_many = max(buckets, len(getattr(case.scheme, "starts", ()))) > MAX_RUNS
+        counts["strips of many buckets" if is_many else "strips in runs"] += 1
     count_tiles(case, size, lanes, keys, counts)
     return counts
 
