@@ -73,8 +73,8 @@ Value AttentionTiler::createQueryPanels() {
   });
 }
 
-/// Whether the last panel may have no query in its upper half, and half a panel
-/// is one.
+/// Whether the last panel may have queries for no more than half of its lanes,
+/// and these are still kMinLanes.
 bool AttentionTiler::mayBeHalf() {
   if (isRow() || sizes.lanes % 2 != 0 || sizes.lanes / 2 < kMinLanes)
     return false;

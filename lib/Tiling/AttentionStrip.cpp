@@ -65,15 +65,15 @@ Value AttentionTiler::createBucketIds(Value length) {
                                       /*mapping=*/std::nullopt);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(forall.getBody());
-  Value entry = forall.getInductionVar(0),
+  Value batch = forall.getInductionVar(0),
         whole = forall.getRegionIterArgs()[0];
-  SmallVector<OpFoldResult> offsets = {entry, b.getIndexAttr(0)},
+  SmallVector<OpFoldResult> offsets = {batch, b.getIndexAttr(0)},
                             extents = {b.getIndexAttr(1), places[0]},
                             strides(2, b.getIndexAttr(1));
   int64_t numPlaces = cast<RankedTensorType>(init.getType()).getShape().back();
   Value ids = fill(createSlice(b, loc, whole, offsets, extents,
                                RankedTensorType::get(numPlaces, i32)),
-                   entry);
+                   batch);
   b.setInsertionPointToEnd(forall.getTerminator().getBody());
   tensor::ParallelInsertSliceOp::create(b, loc, ids, whole, offsets, extents,
                                         strides);

@@ -3,18 +3,18 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One row for each register file. A tile of rows x vectors accumulators leaves
-// room for its vectors of queries and a broadcast key: 6 x 2 of 16 registers, 8
-// x 2 of 32; 4 x 2 of 16 without fused multiply-adds, where each product needs
-// a register (6 x 2 spills). Neighbours cost: 4 x 2 of 16 is 1.14 times slower,
-// 3 x 4 twice (spills); of 32, 7 x 4 is half as fast.
+// A row for each register file, and one for Zen 4. A tile of rows x vectors
+// accumulators leaves room for its vectors of queries and a broadcast key: 6 x
+// 2 of 16 registers, 6 x 4 of 32; 4 x 2 of 16 without fused multiply-adds,
+// where each product needs a register (6 x 2 spills). Neighbours cost: 4 x 2 of
+// 16 is 1.14 times slower, 3 x 4 twice (spills); of 32, 7 x 4 is half as fast.
 //
 // Blocks of keys and values stream from the second-level cache; longer ones
 // rescale the output less often. On Zen 4, 256 keys instead of 128: 1.00
 // to 1.03 times as fast, 192 instead of 96 with AVX2 code: 0.99 (D 40) to 1.05;
 // of 128-bit code 192 cost 2 to 3 %.
 //
-// Of 32 registers the lanes decide, since a panel's last ones may be empty.
+// Of Zen 4's 32 the lanes decide, since a panel's last ones may be empty.
 // Fractions of the peak on Zen 4, M = N, D 64, one thread:
 //
 //   rows x lanes x panels   77    128   200   512   512 causal   2048
@@ -33,12 +33,13 @@
 //   in the cache     0.88    0.90     0.94     0.95    0.94    0.91    0.64
 //   both products    0.85                      0.93    0.93    0.87
 //
-// LLVM widens three vectors to four, so 6 x 4. A whole kernel is 1.04 to 1.08
-// times as fast as with 8 x 2, but for 512 causal (0.99). The last panel of so
-// many lanes is half one where its queries allow: M = 77 would take 1.2 times
-// as long. Two panels to a block instead of one: 1.01 to 1.05 times as fast for
-// D of 96 and more. 96 keys instead of 192: 1.01 to 1.07; instead of 72: 0.99
-// to 1.06.
+// LLVM widens three vectors to four, so 6 x 4. A whole kernel, on one thread,
+// is 1.04 to 1.08 times as fast as with 8 x 2, but for 512 causal (0.99). The
+// last panel of so many lanes is half one where its queries allow: M = 77 would
+// take 1.2 times as long. Two panels to a block instead of one: 1.01 to 1.05
+// times as fast for D of 96 and more; 128 queries are a worker's then (8 heads
+// of 512 are work for 32 threads). 96 keys instead of 192: 1.01 to 1.07;
+// instead of 72: 0.99 to 1.06.
 //
 //===----------------------------------------------------------------------===//
 

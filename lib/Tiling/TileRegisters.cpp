@@ -344,20 +344,13 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
       one[0] = 1;
       return success(succeeded(tiler.tile(op, one)));
     };
-    SmallVector<TilingInterface> maxima = collect(root, Kind::Maximum);
-    auto getLanes = [](TilingInterface op) {
-      return cast<linalg::LinalgOp>(op.getOperation()).getStaticLoopRanges()[1];
-    };
-    int64_t widest = 0;
-    for (TilingInterface op : maxima)
-      widest = std::max(widest, getLanes(op));
-    for (TilingInterface op : maxima) {
+    for (TilingInterface op : collect(root, Kind::Maximum)) {
       Operation *scores = op->getOperand(0).getDefiningOp();
       if (scores && getTileKind(scores) == Kind::Scores) {
-        // Half a panel is met by one block of queries: its last keys are not
-        // worth a function for two of them.
+        // The last keys of half a panel, which one block of queries meets, are
+        // not worth a function for two of them.
         SmallVector<int64_t> own = sizes;
-        if (getLanes(op) < widest)
+        if (isHalfPanel(cast<linalg::LinalgOp>(op.getOperation()), rows))
           own = {rows, 1};
         if (failed(tiler.tileByFallingSizes(
                 op, 0, own, {{Kind::Scores, Kind::Bias}, {Kind::Scores}})))
@@ -430,6 +423,24 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
     for (; size >= 1; size /= 2)
       sizes.push_back(size);
     return sizes;
+  }
+
+  /// Whether a maximum of at least `rows` keys is over half of the lanes that
+  /// the other branch of its `scf.if` has.
+  static bool isHalfPanel(linalg::LinalgOp op, int64_t rows) {
+    auto branch = op->getParentOfType<scf::IfOp>();
+    SmallVector<int64_t> extents = op.getStaticLoopRanges();
+    if (!branch || extents.size() != 2 ||
+        (ShapedType::isStatic(extents[0]) && extents[0] < rows))
+      return false;
+    WalkResult whole = branch.walk([&](linalg::LinalgOp other) {
+      return getTileKind(other) == TileKind::Maximum &&
+                     other.getStaticLoopRanges().size() == 2 &&
+                     other.getStaticLoopRanges()[1] == 2 * extents[1]
+                 ? WalkResult::interrupt()
+                 : WalkResult::advance();
+    });
+    return whole.wasInterrupted();
   }
 
   /// The product of scores behind masks.

@@ -18,6 +18,17 @@
 // ROWS: linalg.generic {{.*}} outs(%{{.*}} : tensor<6x16xf32>) attrs =  {relattn.tile = "rescale"}
 // ROWS: linalg.generic {{.*}} outs(%{{.*}} : tensor<4x16xf32>) attrs =  {relattn.tile = "values"}
 
+// The last keys of half a panel one by one.
+// RUN: relattn-opt %s --relattn-tile-attention=lanes=32 --relattn-decompose-attention --relattn-tile-registers --canonicalize --cse --canonicalize | FileCheck %s --check-prefix=HALF
+// HALF-LABEL: func @f
+// HALF: linalg.generic {{.*}} outs(%{{.*}} : tensor<6x16xf32>) attrs =  {relattn.tile = "scores"}
+// HALF-NOT: tensor<2x16xf32>) attrs =  {relattn.tile = "scores"}
+// HALF: linalg.generic {{.*}} outs(%{{.*}} : tensor<1x16xf32>) attrs =  {relattn.tile = "scores"}
+// HALF: } else {
+// HALF: linalg.generic {{.*}} outs(%{{.*}} : tensor<6x32xf32>) attrs =  {relattn.tile = "scores"}
+// HALF: linalg.generic {{.*}} outs(%{{.*}} : tensor<2x32xf32>) attrs =  {relattn.tile = "scores"}
+// HALF: linalg.generic {{.*}} outs(%{{.*}} : tensor<1x32xf32>) attrs =  {relattn.tile = "scores"}
+
 // The accumulators of a tile are carried around its reduction, whose broadcast
 // operand is read by scalars; they start as vectors of the strip, which do not go
 // through the scores' buffer; nothing is masked.

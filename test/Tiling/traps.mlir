@@ -2,6 +2,7 @@
 // tiles in the loops of a worker. Two copies of the running maximum, a vector
 // each, are what the schedule costs.
 // RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
+// RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1 target-cpu=x86-64-v4" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
 // RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1" | mlir-translate --mlir-to-llvmir | FileCheck %s --check-prefix=LLVM
 // LLVM-NOT: @memrefCopy
 // LLVM-NOT: llvm.masked

@@ -106,8 +106,8 @@ struct Options {
       cl::init(""), cl::cat(category)};
   cl::opt<bool> verifyEach{
       "verify-each",
-      cl::desc("Verify after each pass instead of once after the last: a fifth "
-               "more time"),
+      cl::desc("Verify after each pass instead of once after the last (always "
+               "for a GPU): a fifth more time"),
       cl::init(false), cl::cat(category)};
   PassPipelineCLParser passes{"", "Passes to run (default: relattn-to-cpu)"};
 };
@@ -119,11 +119,17 @@ static LogicalResult fail(const Twine &message) {
   return failure();
 }
 
+/// Whether kernels become binaries, which nothing verifies any more.
+static bool makesBinaries(PassManager &pm) {
+  return llvm::any_of(pm.getPasses(), [](Pass &pass) {
+    return pass.getArgument() == "gpu-module-to-binary";
+  });
+}
+
 static LogicalResult lower(ModuleOp module, const Options &options) {
   PassManager pm(module->getName(), PassManager::Nesting::Implicit);
   if (failed(applyPassManagerCLOptions(pm)))
     return failure();
-  pm.enableVerifier(options.verifyEach);
   if (options.targetsGPU()) {
     if (options.passes.hasAnyOccurrences())
       return fail("--target has passes of its own");
@@ -140,9 +146,11 @@ static LogicalResult lower(ModuleOp module, const Options &options) {
   } else {
     relattn::buildRelAttnToCPUPipeline(pm, relattn::RelAttnToCPUOptions());
   }
+  bool verifiesEach = options.verifyEach || makesBinaries(pm);
+  pm.enableVerifier(verifiesEach);
   if (failed(pm.run(module)))
     return failure();
-  return options.verifyEach ? success() : verify(module);
+  return verifiesEach ? success() : verify(module);
 }
 
 /// For the host; functions without a target of their own are for `cpu`.

@@ -113,8 +113,8 @@ def RelAttn_Dialect : Dialect {
       compiled with `dynamic-rows`.
     - Tails are tiled by the next smaller size (6, 2, 1 rows), never masked. Lanes
       beyond the last query are empty: panels are one or two vectors wide, or
-      four where that makes products faster (Intel's AVX-512), of which the last
-      panel leaves out two where it can.
+      four where that makes products faster (AVX-512 but Zen 4's), of which the
+      last panel leaves out two where it can.
     - A register tile is a function of its own. In one big function the register
       allocator spills for some chains of tails and not for others, 1.27 to 1.49
       times slower.

@@ -130,9 +130,10 @@ class Generator:
             ids = self.rng.integers(0, count + 2, count)
             case.scheme = Steps(count + 2, tuple(map(int, starts)), tuple(map(int, ids)))
         elif kind == "many steps":
-            # More intervals than a strip is made of runs of, of few buckets.
+            # More intervals than a strip is made of runs of, of few buckets; equal
+            # neighbours would be one.
             starts = np.sort(self.rng.choice(np.arange(-60, 60), self.pick(70, 100), replace=False))
-            ids = self.rng.integers(0, 9, len(starts) + 1)
+            ids = np.cumsum(self.rng.integers(1, 9, len(starts) + 1)) % 9
             case.scheme = Steps(9, tuple(map(int, starts)), tuple(map(int, ids)))
         elif kind == "alibi":
             case.scheme = Alibi()

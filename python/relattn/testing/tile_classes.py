@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Which kinds of tiles the tuned schedule visits in a case.
 
-Counted from the sizes that the pipeline names, else from the defaults of
-`relattn-tile-attention` (a target's own differ by a factor of 2 at most), for the
-first batch entry. What it counts is what a bug can hide in: tiles that are skipped,
+Counted from the sizes that the pipeline names, else from those of its target-cpu
+if they are known here, else from the defaults of `relattn-tile-attention` (the
+host's own may differ), for the first batch entry. What it counts is what a bug can hide in: tiles that are skipped,
 cut or shared out, and the two sides of every boundary.
 """
 
@@ -56,6 +56,8 @@ def expected(pipeline):
 def options(pipeline):
     """The sizes that a pipeline names, else the pass's defaults."""
     sizes = {"lanes": 16, "panels": 4, "keys": 96, "rows": 8, "row-keys": 512, "workers": 1}
+    if "target-cpu=x86-64-v4" in pipeline:
+        sizes.update(lanes=64, panels=2)
     for name in sizes:
         found = re.search(rf"\b(?<![-\w]){name}=(\d+)", pipeline)
         if found:
@@ -102,7 +104,7 @@ def tile_classes(case, pipeline=""):
         counts["keys and values copied"] += is_narrow or any(not dims.endswith(("nd", "ne")) for dims in case.maps[1:3])
     buckets = getattr(case.scheme, "num_buckets", None)
     if buckets is not None:
-        is_many = max(buckets, len(getattr(case.scheme, "starts", ()))) > MAX_RUNS
+        is_many = max(buckets, len(getattr(case.scheme, "ids", ()))) > MAX_RUNS
         counts["strips of many buckets" if is_many else "strips in runs"] += 1
     count_tiles(case, size, lanes, keys, counts)
     return counts
