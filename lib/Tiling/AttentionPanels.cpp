@@ -91,30 +91,6 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
                                                    ValueRange state) {
   Value start = mul(panel, lanes);
   Value queries = min(sub(blockQueries, start), lanes);
-  auto createFor = [&](int64_t numLanes) {
-    return createStep(panel, start, queries, numLanes, state);
-  };
-  if (!mayBeHalf())
-    return createFor(sizes.lanes);
-  int64_t half = sizes.lanes / 2;
-  Value isHalf = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
-                                       queries, number(half));
-  auto step = scf::IfOp::create(
-      b, loc, isHalf,
-      [&](OpBuilder &, Location) {
-        scf::YieldOp::create(b, loc, createFor(half));
-      },
-      [&](OpBuilder &, Location) {
-        scf::YieldOp::create(b, loc, createFor(sizes.lanes));
-      });
-  return step.getResults();
-}
-
-/// The first `numLanes` lanes of a panel, which has `queries` from `start` of
-/// the block, meet the current block of keys.
-SmallVector<Value> AttentionTiler::createStep(Value panel, Value start,
-                                              Value queries, int64_t numLanes,
-                                              ValueRange state) {
   Value query = add(firstQuery, start);
   Value keys = blockKeys;
   if (bandHigh && op.getStaticSize(Dim::N) != 1) {
@@ -135,7 +111,10 @@ SmallVector<Value> AttentionTiler::createStep(Value panel, Value start,
                             : b.getIndexAttr(type.getDimSize(dim)));
     return createSlice(b, loc, block, extents);
   };
-  auto [stripRow, place] = getStrip(start);
+  Value keyTile = firstKeys(keyBlock, keyOrder),
+        valueTile = firstKeys(valueBlock, valueOrder);
+  Value stripRow, place;
+  std::tie(stripRow, place) = getStrip(start);
   // Dense bias and mask: of the queries and keys that exist.
   auto getScoresTile = [&](Value tensor, AffineMap map,
                            AffineMapAttr &onlineMap) -> Value {
@@ -152,22 +131,38 @@ SmallVector<Value> AttentionTiler::createStep(Value panel, Value start,
     bias = getScoresTile(op.getBias(), dense.getMap(), biasMap);
   if (op.getMask())
     mask = getScoresTile(op.getMask(), *op.getMaskMap(), maskMap);
-
   SmallVector<AffineMap> maps = {
       getOnlineMap({Dim::D, Dim::M}), getOnlineMap(keyOrder),
       getOnlineMap(valueOrder), getOnlineMap({Dim::E, Dim::M})};
-  auto step = OnlineAttentionOp::create(
-      b, loc, getPanel(queryPanels, panel, numLanes),
-      firstKeys(keyBlock, keyOrder), firstKeys(valueBlock, valueOrder),
-      getPanel(state[0], panel, numLanes), getPanel(state[1], panel, numLanes),
-      getPanel(state[2], panel, numLanes), stripRow, place, bias, mask,
-      b.getAffineMapArrayAttr(maps), biasMap, maskMap,
-      b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow(),
-      APFloat(1.0));
-  SmallVector<Value> results;
-  for (auto [result, whole] : llvm::zip(step.getResults(), state))
-    results.push_back(insertPanel(result, panel, whole));
-  return results;
+
+  auto createStep = [&](int64_t numLanes) {
+    auto step = OnlineAttentionOp::create(
+        b, loc, getPanel(queryPanels, panel, numLanes), keyTile, valueTile,
+        getPanel(state[0], panel, numLanes),
+        getPanel(state[1], panel, numLanes),
+        getPanel(state[2], panel, numLanes), stripRow, place, bias, mask,
+        b.getAffineMapArrayAttr(maps), biasMap, maskMap,
+        b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow(),
+        APFloat(1.0));
+    SmallVector<Value> results;
+    for (auto [result, whole] : llvm::zip(step.getResults(), state))
+      results.push_back(insertPanel(result, panel, whole));
+    return results;
+  };
+  if (!mayBeHalf())
+    return createStep(sizes.lanes);
+  int64_t half = sizes.lanes / 2;
+  Value isHalf = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
+                                       queries, number(half));
+  auto step = scf::IfOp::create(
+      b, loc, isHalf,
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(b, loc, createStep(half));
+      },
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(b, loc, createStep(sizes.lanes));
+      });
+  return step.getResults();
 }
 
 //===----------------------------------------------------------------------===//

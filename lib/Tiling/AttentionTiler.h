@@ -152,8 +152,6 @@ private:
                  SmallVectorImpl<unsigned> &order);
   bool mayBeHalf();
   SmallVector<Value> createPanelStep(Value panel, ValueRange state);
-  SmallVector<Value> createStep(Value panel, Value start, Value queries,
-                                int64_t numLanes, ValueRange state);
   Value createOutput(Value out, ValueRange state);
   Value createLse(Value out, ValueRange state);
   Value createScratch(ArrayRef<int64_t> shape, Type type) {
