@@ -9,6 +9,8 @@
 // distributes attention. The loops are those of b, g and m that the output has.
 // There is none over keys, which carries a state (relattn.online_attention,
 // relattn.merge), nor over r, whose tiles would not be heads in a row.
+// Upstream's verifier refuses slices of a tensor that is statically empty, and
+// so does this.
 //
 //===----------------------------------------------------------------------===//
 
@@ -163,6 +165,10 @@ FailureOr<TilingResult>
 AttentionOp::getTiledImplementation(OpBuilder &b,
                                     ArrayRef<OpFoldResult> offsets,
                                     ArrayRef<OpFoldResult> sizes) {
+  for (auto [operand, map] : getMappedOperands())
+    if (llvm::is_contained(cast<RankedTensorType>(operand.getType()).getShape(),
+                           0))
+      return emitOpError("cannot be tiled: a dimension is empty"), failure();
   AttentionSlicer slicer(*this, b, offsets, sizes);
   Value query = slicer.slice(getQuery(), getQueryMap());
   Value key = slicer.slice(getKey(), getKeyMap());

@@ -1,6 +1,6 @@
 // Upstream's tiling of attention by its TilingInterface; executed by
 // Integration/CPU/random-attention.test.
-// RUN: relattn-opt %s --transform-interpreter --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: relattn-opt %s --transform-interpreter --canonicalize --cse --split-input-file --verify-diagnostics=only-expected | FileCheck %s
 
 // Entries of b, groups and queries. Heads' parts of the table are those of the
 // groups; the query offset moves by the first query.
@@ -81,6 +81,22 @@ module attributes {transform.with_named_sequence} {
     %tiled, %loop = transform.structured.tile_using_forall %exp tile_sizes [0, 8] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     %attention = transform.structured.match ops{["relattn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
     %fused, %new = transform.structured.fuse_into_containing_op %attention into %loop : (!transform.any_op, !transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+func.func @empty(%q: tensor<64x0xf32>, %v: tensor<64x16xf32>, %init: tensor<64x16xf32>) -> tensor<64x16xf32> {
+  // expected-error @+1 {{'relattn.attention' op cannot be tiled: a dimension is empty}}
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %q, %v : tensor<64x0xf32>, tensor<64x0xf32>, tensor<64x16xf32>) outs(%init : tensor<64x16xf32>)
+  return %out : tensor<64x16xf32>
+}
+
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %attention = transform.structured.match ops{["relattn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %attention tile_sizes [8] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
     transform.yield
   }
 }

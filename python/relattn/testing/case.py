@@ -174,8 +174,11 @@ class Case:
         inits = ", ".join(f"%{out}_init" for out, *_ in outputs)
         kinds = ", ".join(types[out] for out, *_ in outputs)
         parts.append(f"outs({inits} : {kinds})")
-        # For scripts that tile: how many loops the op has for them.
-        parts.append(f"{{loops = {sum(d in 'bgm' for d in self.maps[3])} : i64}}")
+        # For scripts that tile: how many loops the op has for them; none if it is
+        # statically empty.
+        arrays = zip(self.maps, (self.query, self.key, self.value))
+        is_empty = any(size == 0 and d not in self.dynamic for dims, array in arrays for d, size in zip(dims, array.shape))
+        parts.append(f"{{loops = {0 if is_empty else sum(d in 'bgm' for d in self.maps[3])} : i64}}")
         return "\n      ".join(parts)
 
     def on_matrix_units(self):
