@@ -36,6 +36,7 @@ quick = lit_config.params.get("quick") == "1"
 llvm_config.with_environment("PATH", [binaries, config.llvm_bin], append_path=True)
 llvm_config.with_environment("PYTHONPATH", os.path.join(config.relattn_source, "python"))
 llvm_config.with_environment("RELATTN_BIN", binaries)
+llvm_config.with_environment("RELATTN_VERIFY_EACH", "1")
 if "HOME" in os.environ:  # ccache's folder
     llvm_config.with_environment("HOME", os.environ["HOME"])
 

@@ -4,7 +4,8 @@
 
 Functions to be called carry `llvm.emit_c_interface`; they take tensors or
 memrefs and index scalars, and return tensors or nothing. Tools are found in RELATTN_BIN, in build/bin of
-the source tree, or on PATH; LLVM's by `llvm-config-22`.
+the source tree, or on PATH; LLVM's by `llvm-config-22`. With RELATTN_VERIFY_EACH in
+the environment modules are verified after each pass, as the tests want it.
 """
 
 import ctypes
@@ -78,8 +79,9 @@ def build_library(text, library, pipeline=("--relattn-to-cpu",), optimize="-O1",
     bindir, libdir = llvm_directory("bindir"), llvm_directory("libdir")
     with tempfile.TemporaryDirectory(prefix="relattn-") as directory:
         module = f"{directory}/module.o"
-        cpus = [f"-mcpu={cpu}"] if cpu else []
-        run_tool([find_tool("relattn-compile"), *pipeline, optimize, *cpus, "-o", module], text.encode(), "relattn-compile")
+        options = [f"-mcpu={cpu}"] if cpu else []
+        options += ["--verify-each"] if os.environ.get("RELATTN_VERIFY_EACH") else []
+        run_tool([find_tool("relattn-compile"), *pipeline, optimize, *options, "-o", module], text.encode(), "relattn-compile")
         run_tool(
             [f"{bindir}/clang", module, "-o", str(library), "-shared", "-lm", f"-L{libdir}",
              f"-Wl,-rpath,{libdir}", "-Wl,--as-needed", "-lomp",
