@@ -34,7 +34,7 @@
 //   both products    0.85                      0.93    0.93    0.87
 //
 // LLVM widens three vectors to four, so 6 x 4. A whole kernel, on one thread,
-// is 1.04 to 1.08 times as fast as with 8 x 2, but for 512 causal (0.99). The
+// is 1.02 to 1.08 times as fast as with 8 x 2, but for 512 causal (0.99). The
 // last panel of so many lanes is half one where its queries allow: M = 77 would
 // take 1.2 times as long. Two panels to a block instead of one: 1.01 to 1.05
 // times as fast for D of 96 and more; 128 queries are a worker's then (8 heads

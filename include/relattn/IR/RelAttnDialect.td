@@ -94,9 +94,10 @@ def RelAttn_Dialect : Dialect {
       before, cost 3 to 5 of 75 us at 8 heads, 77 queries and two threads, and
       a search for each place 11 % of a decode step; now 1.5 us and 2 to 3 %.
     - Tiles inside one interval of offsets read the strip like others. Started
-      from a scalar they would save what the kernel without any bias saves: 0 to
-      1 % (AVX-512, D 32 and 64), at the price of a second copy of the tile's
-      code.
+      from a scalar they would save a part of what the kernel without any bias
+      saves, 0 to 1 % on Zen 4, on an Intel Xeon (AVX-512) 1 % at 2048 tokens, 2.5
+      at 512 and 3 at D = 32, at the price of a second copy of the tile's code.
+      Read from one aligned place they would save 0 to 1 % there.
     - Few queries (a static M of 8 or less, a decode step) are rows: one query a
       panel, lanes along d, n and e instead, strips that ascend. On AVX2 with D =
       64 and N = 2048 a row costs 0.29 of a panel of 16 queries, 8 rows 0.92; at M

@@ -4,8 +4,9 @@
 
 Counted from the sizes that the pipeline names, else from those of its target-cpu
 if they are known here, else from the defaults of `relattn-tile-attention` (the
-host's own may differ), for the first batch entry. What it counts is what a bug can hide in: tiles that are skipped,
-cut or shared out, and the two sides of every boundary.
+host's own may differ), for the first batch entry. What it counts is what a bug can
+hide in: tiles that are skipped, cut or shared out, and the two sides of every
+boundary.
 """
 
 import re
@@ -54,7 +55,7 @@ def expected(pipeline):
 
 
 def options(pipeline):
-    """The sizes that a pipeline names, else the pass's defaults."""
+    """The sizes that a pipeline or its target-cpu names, else the pass's defaults."""
     sizes = {"lanes": 16, "panels": 4, "keys": 96, "rows": 8, "row-keys": 512, "workers": 1}
     if "target-cpu=x86-64-v4" in pipeline:
         sizes.update(lanes=64, panels=2)
