@@ -21,13 +21,10 @@ using namespace mlir::relattn;
 /// ceil(threads / entries), as far as there are blocks of keys; null if the
 /// keys stay whole.
 Value AttentionTiler::getNumParts() {
-  if (sizes.workers <= 1)
+  if (!sizes.isOneBlock || sizes.workers <= 1)
     return {};
-  Value entries = one;
-  for (OpFoldResult count : counts)
-    entries = mul(entries, getValueOrCreateConstantIndexOp(b, loc, count));
   // No entry is no work either.
-  Value wanted = ceilDiv(number(sizes.workers), max(entries, one));
+  Value wanted = ceilDiv(number(sizes.workers), max(getNumEntries(), one));
   if (getConstantIntValue(wanted) == 1)
     return {};
   Value parts = max(one, min(wanted, ceilDiv(numKeys, number(sizes.keys))));

@@ -31,8 +31,10 @@ constexpr int64_t kMinLanes = 16;
 
 struct TileSizes {
   int64_t lanes, panels, keys;
-  /// Threads that want work: more than there is splits the keys.
+  /// Threads that want work: where there is less, blocks have fewer panels.
   int64_t workers;
+  /// One block is all queries: for more work its keys are split instead.
+  bool isOneBlock = false;
   /// Panels of one query each, as many as there are, read along the keys.
   bool areRows = false;
   /// Blocks of `lanes` queries for the workgroups of a GPU.
@@ -73,8 +75,8 @@ private:
   Value number(int64_t value) {
     return arith::ConstantIndexOp::create(b, loc, value);
   }
-  template <typename Op> Value compute(Value lhs, Value rhs) {
-    return b.createOrFold<Op>(loc, lhs, rhs);
+  template <typename Op, typename... Args> Value compute(Args... args) {
+    return b.createOrFold<Op>(loc, args...);
   }
   Value add(Value lhs, Value rhs) { return compute<arith::AddIOp>(lhs, rhs); }
   Value sub(Value lhs, Value rhs) { return compute<arith::SubIOp>(lhs, rhs); }
@@ -117,6 +119,8 @@ private:
                                        unsigned column);
   // The loops.
   void enter(ValueRange ivs);
+  Value getNumEntries();
+  Value getBlockPanels();
   std::pair<Value, Value> getVisibleKeys();
   Value getHead();
   Value createStripScratch();

@@ -37,9 +37,9 @@
 // is 1.02 to 1.08 times as fast as with 8 x 2, but for 512 causal (0.99). The
 // last panel of so many lanes is half one where its queries allow: M = 77 would
 // take 1.2 times as long. Two panels to a block instead of one: 1.01 to 1.05
-// times as fast for D of 96 and more; 128 queries are a worker's then (8 heads
-// of 512 are work for 32 threads). 96 keys instead of 192: 1.01 to 1.07;
-// instead of 72: 0.99 to 1.06.
+// times as fast for D of 96 and more. Where that leaves threads without work
+// blocks have one (2 threads: 1 head of 128 queries 1.8 times as fast, 3 heads
+// 1.25). 96 keys instead of 192: 1.01 to 1.07; instead of 72: 0.99 to 1.06.
 //
 //===----------------------------------------------------------------------===//
 

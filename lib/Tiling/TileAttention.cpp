@@ -51,6 +51,40 @@ void AttentionTiler::enter(ValueRange ivs) {
     queryOffset = extractIndex(b, loc, queryOffset, entry.lookup(Dim::B));
 }
 
+/// Heads of all batch entries.
+Value AttentionTiler::getNumEntries() {
+  Value entries = one;
+  for (OpFoldResult count : counts)
+    entries = mul(entries, getValueOrCreateConstantIndexOp(b, loc, count));
+  return entries;
+}
+
+/// The panels of a block: the more share a block of keys the better, as long as
+/// the worker with the most of them has few more than blocks of one would leave
+/// it.
+Value AttentionTiler::getBlockPanels() {
+  Value panels = number(sizes.panels);
+  if (sizes.workers <= 1)
+    return panels;
+  Value entries = getNumEntries(), all = ceilDiv(numQueries, lanes);
+  auto getMost = [&](Value size) {
+    Value blocks = mul(entries, ceilDiv(all, size));
+    return mul(size, ceilDiv(blocks, number(sizes.workers)));
+  };
+  // 17 for 16: sharing gains no more.
+  Value limit = mul(getMost(one), number(17));
+  SmallVector<int64_t> larger;
+  for (int64_t size = sizes.panels; size > 1; size /= 2)
+    larger.push_back(size);
+  panels = one;
+  for (int64_t size : llvm::reverse(larger)) {
+    Value most = mul(getMost(number(size)), number(16));
+    Value fits = compute<arith::CmpIOp>(arith::CmpIPredicate::sle, most, limit);
+    panels = compute<arith::SelectOp>(fits, number(size), panels);
+  }
+  return panels;
+}
+
 /// The keys that some query of the block sees: first and end.
 std::pair<Value, Value> AttentionTiler::getVisibleKeys() {
   Value begin = zero, end = numKeys;
@@ -142,7 +176,7 @@ SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
   if (Value numParts = getNumParts())
     return tileParts(numParts, loops);
 
-  Value blockSize = number(sizes.lanes * sizes.panels);
+  Value blockSize = mul(getBlockPanels(), lanes);
   Value numBlocks = ceilDiv(numQueries, blockSize);
   SmallVector<OpFoldResult> workers(counts);
   workers.push_back(getAsOpFoldResult(numBlocks));
@@ -296,14 +330,14 @@ static TileSizes getRowSizes(int64_t numQueries,
                              const AttentionTileOptions &options) {
   TileSizes sizes{/*lanes=*/1, /*panels=*/numQueries, options.rowKeys,
                   options.workers};
-  sizes.areRows = true;
+  sizes.isOneBlock = sizes.areRows = true;
   return sizes;
 }
 
 /// The sizes for one op; of a dynamic number of queries, for many.
 static TileSizes getTileSizes(AttentionOp op,
                               const AttentionTileOptions &options) {
-  TileSizes sizes{options.lanes, options.panels, options.keys, /*workers=*/1};
+  TileSizes sizes{options.lanes, options.panels, options.keys, options.workers};
   if (options.workgroups)
     return getWorkgroupSizes(op, options);
   if (op.getAccumulatorType().isF64()) {
@@ -322,11 +356,16 @@ static TileSizes getTileSizes(AttentionOp op,
     return getRowSizes(numQueries, options);
   while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
     sizes.lanes /= 2;
-  // One block of queries may share its keys out.
+  // One block of queries shares its keys out if its panels are too few.
   int64_t panels = llvm::divideCeil(numQueries, sizes.lanes);
   if (panels <= sizes.panels) {
     sizes.panels = panels;
-    sizes.workers = options.workers;
+    int64_t work = panels;
+    for (unsigned dimension : op.getBatchDimensions())
+      if (int64_t count = op.getStaticSize(dimension);
+          ShapedType::isStatic(count))
+        work *= count;
+    sizes.isOneBlock = work < sizes.workers;
   }
   return sizes;
 }
@@ -353,7 +392,7 @@ static void tileByNumQueries(RewriterBase &b, AttentionOp op,
   };
   TileSizes rows = getRowSizes(options.rows, options);
   // Parts are of a known number of queries.
-  rows.workers = 1;
+  rows.isOneBlock = false;
   tileCopy(branch.thenBlock(), rows);
   tileCopy(branch.elseBlock(), getTileSizes(op, options));
   b.replaceOp(op, branch);

@@ -251,6 +251,53 @@ func.func @nine(%q: tensor<9x64xf32>, %k: tensor<?x64xf32>, %init: tensor<9x64xf
 
 // -----
 
+// For 32 workers: blocks of one panel of 16 queries leave two to each, those of
+// two panels as many queries, those of four twice as many.
+// PARTS-LABEL: func @fewer_panels
+// PARTS: scf.forall (%[[H:.*]], %{{.*}}) in (8, 3)
+// CHECK-LABEL: func @fewer_panels
+// CHECK: scf.forall (%[[H:.*]], %{{.*}}) in (8, 2)
+func.func @fewer_panels(%q: tensor<8x80x64xf32>, %k: tensor<8x?x64xf32>, %init: tensor<8x80x64xf32>) -> tensor<8x80x64xf32> {
+  %out = relattn.attention maps((g, m, d), (g, n, d), (g, n, e) -> (g, m, e)) ins(%q, %k, %k : tensor<8x80x64xf32>, tensor<8x?x64xf32>, tensor<8x?x64xf32>)
+    outs(%init : tensor<8x80x64xf32>)
+  return %out : tensor<8x80x64xf32>
+}
+
+// -----
+
+// The same at run time; the tiles have room for four panels.
+// PARTS-LABEL: func @fewer_panels_dynamic
+// PARTS-SAME: %[[Q:[a-z0-9]*]]: tensor<8x?x64xf32>
+// PARTS-DAG: %[[C16:.*]] = arith.constant 16 : index
+// PARTS-DAG: %[[C17:.*]] = arith.constant 17 : index
+// PARTS-DAG: %[[C32:.*]] = arith.constant 32 : index
+// PARTS-DAG: %[[C1:.*]] = arith.constant 1 : index
+// PARTS-DAG: %[[C2:.*]] = arith.constant 2 : index
+// PARTS-DAG: %[[C4:.*]] = arith.constant 4 : index
+// PARTS-DAG: %[[C8:.*]] = arith.constant 8 : index
+// PARTS: %[[M:.*]] = tensor.dim %[[Q]], %[[C1]]
+// PARTS: %[[ALL:.*]] = arith.ceildivsi %[[M]], %[[C16]]
+// PARTS: %[[ENTRIES:.*]] = arith.muli %[[ALL]], %[[C8]]
+// PARTS: %[[ONES:.*]] = arith.ceildivsi %[[ENTRIES]], %[[C32]]
+// PARTS: %[[LIMIT:.*]] = arith.muli %[[ONES]], %[[C17]]
+// PARTS: arith.ceildivsi %[[ALL]], %[[C2]]
+// PARTS: %[[TWO:.*]] = arith.cmpi sle, %{{.*}}, %[[LIMIT]]
+// PARTS: %[[PANELS:.*]] = arith.select %[[TWO]], %[[C2]], %[[C1]]
+// PARTS: arith.ceildivsi %[[ALL]], %[[C4]]
+// PARTS: %[[FOUR:.*]] = arith.cmpi sle, %{{.*}}, %[[LIMIT]]
+// PARTS: %[[MOST:.*]] = arith.select %[[FOUR]], %[[C4]], %[[PANELS]]
+// PARTS: %[[SIZE:.*]] = arith.muli %[[MOST]], %[[C16]]
+// PARTS: %[[BLOCKS:.*]] = arith.ceildivsi %[[M]], %[[SIZE]]
+// PARTS: scf.forall (%{{.*}}, %{{.*}}) in (8, %[[BLOCKS]])
+// PARTS: tensor<4x64x16xf32>
+func.func @fewer_panels_dynamic(%q: tensor<8x?x64xf32>, %init: tensor<8x?x64xf32>) -> tensor<8x?x64xf32> {
+  %out = relattn.attention maps((g, m, d), (g, n, d), (g, n, e) -> (g, m, e)) ins(%q, %q, %q : tensor<8x?x64xf32>, tensor<8x?x64xf32>, tensor<8x?x64xf32>)
+    outs(%init : tensor<8x?x64xf32>)
+  return %out : tensor<8x?x64xf32>
+}
+
+// -----
+
 // Rows of keys that lie apart are copied once for all blocks of queries, as far
 // as they are read; what one block of queries reads stays where it is.
 // ROWSAPART-LABEL: func @rows_apart

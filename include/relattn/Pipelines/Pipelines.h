@@ -54,9 +54,9 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
       llvm::cl::init("")};
   Option<int64_t> workers{
       *this, "workers",
-      llvm::cl::desc("Threads that a single block of queries splits its keys "
-                     "for (default: "
-                     "0, those of the host with threads=openmp, else 1)"),
+      llvm::cl::desc("Threads that want a block of queries, or a part of the "
+                     "keys of a single one (default: 0, those of the host with "
+                     "threads=openmp, else 1)"),
       llvm::cl::init(0)};
   Option<bool> dynamicRows{
       *this, "dynamic-rows",

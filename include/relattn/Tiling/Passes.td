@@ -49,10 +49,13 @@ def TileAttention : Pass<"relattn-tile-attention",
     A decode step, and any few queries (`rows`), become panels of a single query,
     whose vectors lie along keys and columns instead; their strip ascends. A
     dynamic number of queries counts as many; `dynamic-rows` has code for both, an
-    `scf.if` with a loop in each branch, which takes twice as long to compile. Where
-    a static number of queries is one block, for each (b, g, r), and there are
-    fewer of these than `workers`, the keys are split into parts, whose states
-    `relattn.merge` joins in a second loop over (b, g, r).
+    `scf.if` with a loop in each branch, which takes twice as long to compile.
+
+    Blocks have half of `panels`, or a quarter, ..., where this leaves the last of
+    the `workers` less to do, which is computed at run time. Where a static number
+    of queries is one block, for each (b, g, r), and even its panels are fewer than
+    `workers`, the keys are split into parts, whose states `relattn.merge` joins in
+    a second loop over (b, g, r).
 
     With `workgroups`, for a GPU, queries, keys and values stay in their type and
     place, scores are not transposed, and the keys are met in up to four loops:
@@ -69,15 +72,15 @@ def TileAttention : Pass<"relattn-tile-attention",
            "Queries of a panel: lanes of a vector times vectors of a register "
            "tile">,
     Option<"panels", "panels", "int64_t", "4",
-           "Panels that share a block of keys">,
+           "Panels that share a block of keys, at most">,
     Option<"keys", "keys", "int64_t", "96", "Keys of a block">,
     Option<"rows", "rows", "int64_t", "8",
            "Largest static number of queries that become rows">,
     Option<"rowKeys", "row-keys", "int64_t", "512",
            "Keys of a block that rows share">,
     Option<"workers", "workers", "int64_t", "1",
-           "Threads: a single block of queries with fewer entries of b, g and r "
-           "than these has its keys in parts">,
+           "Threads: blocks of queries have fewer panels, or the keys are in "
+           "parts, where these would have nothing to do">,
     Option<"dynamicRows", "dynamic-rows", "bool", "false",
            "Look at a dynamic number of queries at run time and make rows of up "
            "to `rows` of them, whose keys stay whole: code for rows and for "

@@ -24,10 +24,11 @@ constexpr int64_t kMaxRowPeers = 8;
 /// The options of relattn-tile-attention, for f32; all are at least 1, `rows`
 /// at least 0.
 struct AttentionTileOptions {
-  /// Queries of a panel, panels that share a block of keys, keys of a block.
+  /// Queries of a panel, panels that share a block of keys (at most), keys of a
+  /// block.
   int64_t lanes = 16, panels = 4, keys = 96;
   /// Up to so many queries (static) become rows; the keys of their blocks; the
-  /// threads that want a part of these keys.
+  /// threads that want a block of queries or a part of the keys.
   int64_t rows = 8, rowKeys = 512, workers = 1;
   /// A dynamic number of queries is looked at when it is there: code for rows
   /// and for panels. Not if `rows` is 0, nor for workgroups.
