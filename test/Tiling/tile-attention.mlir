@@ -301,7 +301,7 @@ func.func @fewer_panels_dynamic(%q: tensor<8x?x64xf32>, %init: tensor<8x?x64xf32
 // Rows of keys that lie apart are copied once for all blocks of queries, as far
 // as they are read; what one block of queries reads stays where it is.
 // ROWSAPART-LABEL: func @rows_apart
-// ROWSAPART: %[[KEYS:.*]] = scf.forall (%[[B:.*]], %[[G:.*]], %{{.*}}) in (2, 16, %{{.*}}) shared_outs(%[[COPY:.*]] = %{{.*}}) -> (tensor<2x16x?x64xf32>) {
+// ROWSAPART: %[[KEYS:.*]] = scf.forall (%[[B:.*]], %{{.*}}, %[[G:.*]]) in (2, %{{.*}}, 16) shared_outs(%[[COPY:.*]] = %{{.*}}) -> (tensor<2x16x?x64xf32>) {
 // ROWSAPART:   %[[LENGTH:.*]] = tensor.extract %arg3[%[[B]]]
 // ROWSAPART:   %[[LEFT:.*]] = arith.subi %[[LENGTH]], %[[FIRST:.*]] : index
 // ROWSAPART:   arith.minsi %{{.*}}, %[[LEFT]]
