@@ -65,6 +65,7 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
   simplify();
   VectorizeTilesOptions vectors;
   vectors.hasFMA = sizes.hasFMA;
+  vectors.keyUnroll = sizes.getKeyUnroll();
   function.addPass(createVectorizeTiles(vectors));
   simplify();
 }

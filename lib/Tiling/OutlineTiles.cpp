@@ -38,11 +38,12 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
       auto reduction = product->getParentOfType<scf::ForOp>();
       if (!reduction)
         return;
-      // With the loop over its rows, if that holds nothing else.
+      // With the loop over its rows, if that holds nothing else (unrolled, a
+      // reduction is two loops): accumulators that are arguments go through
+      // the stack.
       auto rows = dyn_cast<scf::ForOp>(reduction->getParentOp());
-      bool isAlone = rows && llvm::count_if(*rows.getBody(), [](Operation &op) {
-                               return isa<scf::ForOp>(op);
-                             }) == 1;
+      bool isAlone =
+          rows && llvm::all_of(rows.getOps<scf::ForOp>(), isReduction);
       loops.insert(isAlone ? rows : reduction);
     });
     // The outermost of nested ones.
@@ -61,6 +62,11 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
         loop.emitOpError("cannot be outlined");
         return signalPassFailure();
       }
+  }
+
+  /// Whether a loop is one over products.
+  static bool isReduction(scf::ForOp loop) {
+    return !loop.getOps<vector::ContractionOp>().empty();
   }
 
   /// Constants, and a vector for each row where one says the same: as arguments

@@ -37,6 +37,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "relattn/Tiling/Passes.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace mlir::relattn {
 #define GEN_PASS_DEF_VECTORIZETILES
@@ -352,22 +353,32 @@ struct VectorizeTiles
       (void)hoistLoopInvariantSubsets(rewriter, loop);
   }
 
-  /// The scores' reduction has a static length: unrolled, the addresses of its
-  /// rows are shared.
+  /// Whole iterations of a reduction follow each other without a branch, and
+  /// the addresses of rows are shared. Time is spent in the largest tiles; of
+  /// the others a number of keys that is not static would be code to compile
+  /// (and for a single query memory decides).
   void unrollReductions() {
-    SmallVector<scf::ForOp> loops;
-    getOperation()->walk([&](scf::ForOp loop) {
-      bool hasProduct = false, hasLoop = false;
-      loop.getBody()->walk([&](Operation *op) {
-        hasProduct |= isa<vector::ContractionOp>(op);
-        hasLoop |= isa<LoopLikeOpInterface>(op);
-      });
-      if (hasProduct && !hasLoop && getConstantIntValue(loop.getUpperBound()))
-        loops.push_back(loop);
+    llvm::MapVector<scf::ForOp, int64_t> loops;
+    int64_t most = 1;
+    getOperation()->walk([&](vector::ContractionOp product) {
+      auto loop = dyn_cast<scf::ForOp>(product->getParentOp());
+      auto type = dyn_cast<VectorType>(product.getResultType());
+      // A single key has no reduction: the loop is one over rows or panels.
+      if (!loop || !type || !llvm::is_contained(loop.getResultTypes(), type))
+        return;
+      int64_t &size = loops[loop];
+      if (type.getRank() == 2)
+        size = std::max(size, type.getNumElements());
+      most = std::max(most, size);
     });
-    if (unroll > 1)
-      for (scf::ForOp loop : loops)
-        (void)loopUnrollByFactor(loop, unroll);
+    for (auto [loop, size] : loops) {
+      bool isStatic = getConstantIntValue(loop.getUpperBound()).has_value();
+      int64_t factor = isStatic ? unroll : keyUnroll;
+      if (size < most)
+        factor = isStatic ? std::min<int64_t>(factor, 2) : 1;
+      if (factor > 1)
+        (void)loopUnrollByFactor(loop, factor);
+    }
   }
 };
 

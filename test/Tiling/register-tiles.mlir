@@ -1,7 +1,8 @@
 // RUN: relattn-opt %s --relattn-tile-attention --relattn-decompose-attention --relattn-tile-registers --canonicalize --cse --canonicalize | FileCheck %s --check-prefix=ROWS
-// RUN: relattn-opt %s --relattn-tile-attention --relattn-decompose-attention --relattn-tile-registers --canonicalize --cse --canonicalize \
-// RUN:   --relattn-tile-registers=reduction --canonicalize --cse --canonicalize --relattn-vectorize-tiles --canonicalize --cse --canonicalize \
-// RUN:   | FileCheck %s --check-prefix=VECTOR
+// DEFINE: %{vectorize} = relattn-opt %s --relattn-tile-attention --relattn-decompose-attention --relattn-tile-registers --canonicalize --cse --canonicalize --relattn-tile-registers=reduction --canonicalize --cse --canonicalize
+// RUN: %{vectorize} --relattn-vectorize-tiles --canonicalize --cse --canonicalize | FileCheck %s --check-prefix=VECTOR
+// RUN: %{vectorize} --relattn-vectorize-tiles=key-unroll=2 --canonicalize --cse --canonicalize | FileCheck %s --check-prefix=KEYS
+// RUN: %{vectorize} --relattn-vectorize-tiles="unroll=1 key-unroll=0" --canonicalize --cse --canonicalize | FileCheck %s --check-prefix=ONE
 // RUN: not relattn-opt %s --relattn-tile-registers=rows=0 2>&1 | FileCheck %s --check-prefix=BAD
 // RUN: relattn-opt %s --relattn-tile-attention --relattn-decompose-attention --relattn-vectorize-tiles --remarks-filter=relattn 2>&1 | FileCheck %s --check-prefix=DYNAMIC
 // BAD: error: expected at least one row
@@ -44,6 +45,8 @@
 // VECTOR:   vector.contract
 // VECTOR: arith.cmpf ogt
 // VECTOR-NOT: arith.maximumf
+// In smaller tiles a static reduction is unrolled by 2.
+// VECTOR: scf.for %{{.*}} = %c0 to %c64 step %c2 iter_args({{.*}}) -> (vector<2x16xf32>)
 // Eight rows of weights are summed from zero before they join the tile's sum.
 // VECTOR-NOT: math.exp
 // VECTOR: scf.for %{{.*}} step %c8 iter_args(%{{.*}} = %{{.*}}, %[[SUM:.*]] = %[[ZERO:cst.*]]) -> (tensor<?x16xf32>, vector<16xf32>) {
@@ -52,7 +55,19 @@
 // VECTOR:     arith.addf %[[ROW]], %{{.*}} : vector<16xf32>
 // VECTOR:   arith.addf %[[SUM]], %[[PART]]#1
 // VECTOR-NOT: math.exp
-// VECTOR: scf.for {{.*}} -> (vector<6x16xf32>)
+// Keys are taken four at a time, and the last ones one by one; in the smaller tile
+// all are.
+// VECTOR: %[[WHOLE:.*]] = scf.for %{{.*}} = %c0 to %[[FOURS:.*]] step %c4 iter_args({{.*}}) -> (vector<6x16xf32>)
+// VECTOR-COUNT-4: vector.contract
+// VECTOR: scf.for %{{.*}} = %[[FOURS]] to %{{.*}} step %c1 iter_args(%{{.*}} = %[[WHOLE]]) -> (vector<6x16xf32>)
+// VECTOR-COUNT-1: vector.contract
+// VECTOR: scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args({{.*}}) -> (vector<4x16xf32>)
+// KEYS: scf.for %{{.*}} = %c0 to %[[TWOS:.*]] step %c2 iter_args({{.*}}) -> (vector<6x16xf32>)
+// KEYS-COUNT-2: vector.contract
+// KEYS: scf.for %{{.*}} = %[[TWOS]] to
+// ONE: scf.for %{{.*}} = %c0 to %c64 step %c1 iter_args({{.*}}) -> (vector<6x16xf32>)
+// ONE: arith.shli
+// ONE: scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args({{.*}}) -> (vector<6x16xf32>)
 func.func @f(%q: tensor<4x?x64xf32>, %k: tensor<4x?x64xf32>, %table: tensor<32x4xf32>, %init: tensor<4x?x64xf32>) -> tensor<4x?x64xf32> {
   %out = relattn.attention ins(%q, %k, %k : tensor<4x?x64xf32>, tensor<4x?x64xf32>, tensor<4x?x64xf32>)
     bias(#relattn.t5<buckets = 32, max_distance = 128>, %table : tensor<32x4xf32>) outs(%init : tensor<4x?x64xf32>)
@@ -66,4 +81,18 @@ func.func @maximum_of_the_program(%q: tensor<4x?x64xf32>, %init: tensor<4x?x64xf
   %max = arith.maximumf %a, %b : vector<8xf32>
   %out = relattn.attention ins(%q, %q, %q : tensor<4x?x64xf32>, tensor<4x?x64xf32>, tensor<4x?x64xf32>) outs(%init : tensor<4x?x64xf32>)
   return %out, %max : tensor<4x?x64xf32>, vector<8xf32>
+}
+
+// Of a single key the products have no reduction: the loops around them are those
+// over panels and rows, which stay.
+// VECTOR-LABEL: func @one_key
+// VECTOR: scf.for %{{.*}} = %c0 to %{{.*}} step %c1 {{.*}} -> (tensor<4x24x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>)
+// VECTOR:   vector.contract
+// VECTOR-NOT: vector.contract
+// VECTOR:   scf.for %{{.*}} = %c0 to %c24 step %c6
+// VECTOR:     vector.contract
+// VECTOR-NOT: vector.contract
+func.func @one_key(%q: tensor<?x1xf32>, %k: tensor<1x1xf32>, %v: tensor<1x24xf32>, %init: tensor<?x24xf32>) -> tensor<?x24xf32> {
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<?x1xf32>, tensor<1x1xf32>, tensor<1x24xf32>) outs(%init : tensor<?x24xf32>)
+  return %out : tensor<?x24xf32>
 }

@@ -12,6 +12,7 @@
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <algorithm>
 #include <string>
 
 namespace mlir::relattn {
@@ -26,6 +27,12 @@ struct CPUTileSizes {
   int64_t panels, keys;
   /// Whether multiply-adds are fused.
   bool hasFMA = true;
+
+  /// Iterations over keys between two branches.
+  int64_t getKeyUnroll() const {
+    constexpr int64_t kProducts = 48;
+    return std::max<int64_t>(kProducts / (rows * lanes * 32 / vectorBits), 1);
+  }
 };
 
 /// A CPU as LLVM names it, and changes of its features ("+avx2,-avx512f").

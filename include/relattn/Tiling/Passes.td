@@ -171,7 +171,11 @@ def VectorizeTiles : Pass<"relattn-vectorize-tiles",
            "The target fuses multiply-adds; without, the exponential takes ln 2 "
            "in two parts">,
     Option<"unroll", "unroll", "int64_t", "4",
-           "Unrolling of the scores' reduction">
+           "Unrolling of reductions of a static length (d) in the largest tiles; "
+           "in others at most by 2">,
+    Option<"keyUnroll", "key-unroll", "int64_t", "4",
+           "Unrolling of other reductions (keys) in the largest tiles; others "
+           "stay loops">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
