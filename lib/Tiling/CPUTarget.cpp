@@ -42,7 +42,7 @@
 // 1.25). 96 keys instead of 192: 1.01 to 1.07; instead of 72: 0.99 to 1.06.
 //
 // The loop over keys of the largest tile is unrolled to 48 products: 1.02
-// to 1.05 times as fast with AVX-512 (1.00 to 1.02 for D 128), 1.06 to 1.08
+// to 1.05 times as fast with AVX-512 (0.97 to 1.02 for D 128), 1.06 to 1.08
 // with AVX2; the tiles of Zen 4, on that Intel, 1.06 to 1.07. Twice or half as
 // many gain 1 to 4 % less; which unrolling the loop over d has makes no
 // difference.
