@@ -32,7 +32,8 @@ static bool isContiguous(AffineMap map, unsigned column) {
 }
 
 /// One block of queries reads each key once anyway; so do the blocks of each
-/// head that shares it, whose copies would not be worth a pass of their own.
+/// head that shares it, and the panels that it is cut into for more workers,
+/// whose copies would not be worth a pass of their own.
 bool AttentionTiler::isReadOften() {
   int64_t queries = op.getStaticSize(Dim::M);
   bool isOneBlock =
@@ -73,8 +74,8 @@ AttentionTiler::copyRows(Value tensor, AffineMap map, unsigned column) {
     shape.push_back(op.getMixedSize(b, dimension));
   }
   Value rows = number(kRowsPerWorker);
-  // Heads lie side by side in memory: whole rows of them, in its order, are
-  // 1.01 times as fast as one head after the other.
+  // Of BSHD the heads lie side by side: in the order of memory, attention is
+  // 1.01 times as fast as with one head copied after the other.
   workers.insert(workers.begin() + map.isFunctionOfDim(Dim::B),
                  getAsOpFoldResult(ceilDiv(numKeys, rows)));
   AffineMap copyMap = AffineMap::getMultiDimMapWithTargets(

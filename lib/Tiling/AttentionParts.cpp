@@ -3,7 +3,7 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One block of queries with fewer heads than threads: each worker takes a part
+// One block of queries with fewer panels than threads: each worker takes a part
 // of the keys, and relattn.merge joins their states (Dao et al. 2023, flash
 // decoding). The number of parts follows from shape and threads, and they are
 // merged in their order: the same bits from run to run.
@@ -21,7 +21,7 @@ using namespace mlir::relattn;
 /// ceil(threads / entries), as far as there are blocks of keys; null if the
 /// keys stay whole.
 Value AttentionTiler::getNumParts() {
-  if (!sizes.isOneBlock || sizes.workers <= 1)
+  if (!sizes.maySplitKeys || sizes.workers <= 1)
     return {};
   // No entry is no work either.
   Value wanted = ceilDiv(number(sizes.workers), max(getNumEntries(), one));

@@ -198,6 +198,6 @@ std::pair<Value, Value> AttentionTiler::getStrip(Value start) {
   if (!stripSource)
     return {};
   if (isRow())
-    return {strip, sub(stripEnd, add(firstQuery, start))};
+    return {strip, sub(stripEnd, start)};
   return {strip, add(sub(blockKeys, one), start)};
 }

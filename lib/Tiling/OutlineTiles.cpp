@@ -35,7 +35,7 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
     IRRewriter rewriter(&getContext());
     llvm::SetVector<scf::ForOp> loops;
     getOperation()->walk([&](vector::ContractionOp product) {
-      auto reduction = product->getParentOfType<scf::ForOp>();
+      scf::ForOp reduction = getReduction(product);
       if (!reduction)
         return;
       // With the loop over its rows, if that holds nothing else (unrolled, a
@@ -64,9 +64,8 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
       }
   }
 
-  /// Whether a loop is one over products.
   static bool isReduction(scf::ForOp loop) {
-    return !loop.getOps<vector::ContractionOp>().empty();
+    return llvm::any_of(loop.getOps<vector::ContractionOp>(), getReduction);
   }
 
   /// Constants, and a vector for each row where one says the same: as arguments

@@ -61,18 +61,22 @@ Value AttentionTiler::getNumEntries() {
 
 /// The panels of a block: the more share a block of keys the better, as long as
 /// the worker with the most of them has few more than blocks of one would leave
-/// it.
+/// it. (Rows would read the keys more than once.)
 Value AttentionTiler::getBlockPanels() {
   Value panels = number(sizes.panels);
-  if (sizes.workers <= 1)
+  if (sizes.workers <= 1 || isRow())
     return panels;
-  Value entries = getNumEntries(), all = ceilDiv(numQueries, lanes);
+  Value workers = number(sizes.workers), entries = getNumEntries(),
+        all = ceilDiv(numQueries, lanes);
+  Value share = ceilDiv(mul(entries, all), workers);
+  // Workers that take as many blocks, or the next one when they are done.
   auto getMost = [&](Value size) {
     Value blocks = mul(entries, ceilDiv(all, size));
-    return mul(size, ceilDiv(blocks, number(sizes.workers)));
+    return min(mul(min(size, all), ceilDiv(blocks, workers)),
+               add(share, sub(size, one)));
   };
-  // 17 for 16: sharing gains no more.
-  Value limit = mul(getMost(one), number(17));
+  // At most a sixteenth more: sharing gains as much.
+  Value limit = mul(share, number(17));
   SmallVector<int64_t> larger;
   for (int64_t size = sizes.panels; size > 1; size /= 2)
     larger.push_back(size);
@@ -330,7 +334,7 @@ static TileSizes getRowSizes(int64_t numQueries,
                              const AttentionTileOptions &options) {
   TileSizes sizes{/*lanes=*/1, /*panels=*/numQueries, options.rowKeys,
                   options.workers};
-  sizes.isOneBlock = sizes.areRows = true;
+  sizes.maySplitKeys = sizes.areRows = true;
   return sizes;
 }
 
@@ -356,16 +360,20 @@ static TileSizes getTileSizes(AttentionOp op,
     return getRowSizes(numQueries, options);
   while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
     sizes.lanes /= 2;
-  // One block of queries shares its keys out if its panels are too few.
+  // One block of queries shares its keys out where they have more parts than it
+  // has panels. What is dynamic counts as one entry, or as keys enough.
   int64_t panels = llvm::divideCeil(numQueries, sizes.lanes);
   if (panels <= sizes.panels) {
     sizes.panels = panels;
-    int64_t work = panels;
+    int64_t entries = 1, numKeys = op.getStaticSize(AttentionOp::N);
     for (unsigned dimension : op.getBatchDimensions())
       if (int64_t count = op.getStaticSize(dimension);
           ShapedType::isStatic(count))
-        work *= count;
-    sizes.isOneBlock = work < sizes.workers;
+        entries *= count;
+    int64_t parts = llvm::divideCeil(sizes.workers, entries);
+    if (ShapedType::isStatic(numKeys))
+      parts = std::min<int64_t>(parts, llvm::divideCeil(numKeys, sizes.keys));
+    sizes.maySplitKeys = parts > panels;
   }
   return sizes;
 }
@@ -392,7 +400,7 @@ static void tileByNumQueries(RewriterBase &b, AttentionOp op,
   };
   TileSizes rows = getRowSizes(options.rows, options);
   // Parts are of a known number of queries.
-  rows.isOneBlock = false;
+  rows.maySplitKeys = false;
   tileCopy(branch.thenBlock(), rows);
   tileCopy(branch.elseBlock(), getTileSizes(op, options));
   b.replaceOp(op, branch);

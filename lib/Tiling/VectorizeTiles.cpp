@@ -21,6 +21,7 @@
 
 #include "../Transforms/ScoresTrace.h"
 #include "ExpandExp.h"
+#include "OutlineTiles.h"
 #include "TileKind.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -354,27 +355,29 @@ struct VectorizeTiles
   }
 
   /// Whole iterations of a reduction follow each other without a branch, and
-  /// the addresses of rows are shared. Time is spent in the largest tiles; of
-  /// the others a number of keys that is not static would be code to compile
-  /// (and for a single query memory decides).
+  /// the addresses of rows are shared. Time is spent in the largest tiles of an
+  /// attention; of the others a number of keys that is not static would be code
+  /// to compile (and for a single query memory decides).
   void unrollReductions() {
     llvm::MapVector<scf::ForOp, int64_t> loops;
-    int64_t most = 1;
+    llvm::DenseMap<Operation *, int64_t> most;
+    auto getWorkers = [](scf::ForOp loop) -> Operation * {
+      return loop->getParentOfType<scf::ForallOp>();
+    };
     getOperation()->walk([&](vector::ContractionOp product) {
-      auto loop = dyn_cast<scf::ForOp>(product->getParentOp());
-      auto type = dyn_cast<VectorType>(product.getResultType());
-      // A single key has no reduction: the loop is one over rows or panels.
-      if (!loop || !type || !llvm::is_contained(loop.getResultTypes(), type))
+      scf::ForOp loop = getReduction(product);
+      if (!loop)
         return;
-      int64_t &size = loops[loop];
-      if (type.getRank() == 2)
-        size = std::max(size, type.getNumElements());
-      most = std::max(most, size);
+      auto type = dyn_cast<VectorType>(product.getResultType());
+      int64_t size = type && type.getRank() == 2 ? type.getNumElements() : 0;
+      loops[loop] = std::max(loops[loop], size);
+      int64_t &largest = most[getWorkers(loop)];
+      largest = std::max({largest, size, int64_t(1)});
     });
     for (auto [loop, size] : loops) {
       bool isStatic = getConstantIntValue(loop.getUpperBound()).has_value();
       int64_t factor = isStatic ? unroll : keyUnroll;
-      if (size < most)
+      if (size < most[getWorkers(loop)])
         factor = isStatic ? std::min<int64_t>(factor, 2) : 1;
       if (factor > 1)
         (void)loopUnrollByFactor(loop, factor);

@@ -60,7 +60,8 @@
 // VECTOR: %[[WHOLE:.*]] = scf.for %{{.*}} = %c0 to %[[FOURS:.*]] step %c4 iter_args({{.*}}) -> (vector<6x16xf32>)
 // VECTOR-COUNT-4: vector.contract
 // VECTOR: scf.for %{{.*}} = %[[FOURS]] to %{{.*}} step %c1 iter_args(%{{.*}} = %[[WHOLE]]) -> (vector<6x16xf32>)
-// VECTOR-COUNT-1: vector.contract
+// VECTOR: vector.contract
+// VECTOR-NOT: vector.contract
 // VECTOR: scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args({{.*}}) -> (vector<4x16xf32>)
 // KEYS: scf.for %{{.*}} = %c0 to %[[TWOS:.*]] step %c2 iter_args({{.*}}) -> (vector<6x16xf32>)
 // KEYS-COUNT-2: vector.contract

@@ -265,7 +265,33 @@ func.func @fewer_panels(%q: tensor<8x80x64xf32>, %k: tensor<8x?x64xf32>, %init: 
 
 // -----
 
-// The same at run time; the tiles have room for four panels.
+// Four blocks of one panel employ more workers than two parts of the keys would.
+// PARTS-LABEL: func @panels_for_parts
+// PARTS: scf.forall (%{{.*}}) in (4)
+// PARTS-NOT: relattn.merge
+// PARTS: return
+func.func @panels_for_parts(%q: tensor<64x64xf32>, %k: tensor<128x64xf32>, %init: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<64x64xf32>, tensor<128x64xf32>, tensor<128x64xf32>)
+    outs(%init : tensor<64x64xf32>)
+  return %out : tensor<64x64xf32>
+}
+
+// -----
+
+// Rows are one block: each would read the keys.
+// PARTS-LABEL: func @rows_for_workers
+// PARTS: scf.forall (%{{.*}}, %{{.*}}) in (12, 3)
+// PARTS:   scf.for %{{.*}} = %c0 to %c4 step %c1
+// PARTS:     relattn.online_attention
+func.func @rows_for_workers(%q: tensor<12x4x64xf32>, %k: tensor<12x2048x64xf32>, %init: tensor<12x4x64xf32>) -> tensor<12x4x64xf32> {
+  %out = relattn.attention maps((g, m, d), (g, n, d), (g, n, e) -> (g, m, e)) ins(%q, %k, %k : tensor<12x4x64xf32>, tensor<12x2048x64xf32>, tensor<12x2048x64xf32>)
+    outs(%init : tensor<12x4x64xf32>)
+  return %out : tensor<12x4x64xf32>
+}
+
+// -----
+
+// The same as @fewer_panels at run time; the tiles have room for four panels.
 // PARTS-LABEL: func @fewer_panels_dynamic
 // PARTS-SAME: %[[Q:[a-z0-9]*]]: tensor<8x?x64xf32>
 // PARTS-DAG: %[[C16:.*]] = arith.constant 16 : index

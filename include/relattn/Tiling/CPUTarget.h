@@ -28,7 +28,7 @@ struct CPUTileSizes {
   /// Whether multiply-adds are fused.
   bool hasFMA = true;
 
-  /// Iterations over keys between two branches.
+  /// Unroll factor of the loop over keys.
   int64_t getKeyUnroll() const {
     constexpr int64_t kProducts = 48;
     return std::max<int64_t>(kProducts / (rows * lanes * 32 / vectorBits), 1);

@@ -34,7 +34,7 @@ def TileAttention : Pass<"relattn-tile-attention",
     worker; of a bucketing of more than 64 buckets the bucket of each offset, O(M +
     N); and, if their rows lie apart or their type is narrow, keys and values once
     more, [b, g, n, d] in the accumulator's type. That copy is made unless a static M
-    is one block or the op stands in a parallel loop already.
+    fits into one block or the op stands in a parallel loop already.
 
     Input: attention on tensors with static d and e. An op that cannot be tiled is
     left alone, with a remark (`--remarks-filter=relattn`): d or e dynamic, empty
@@ -53,9 +53,9 @@ def TileAttention : Pass<"relattn-tile-attention",
 
     Blocks have half of `panels`, or a quarter, ..., where this leaves the last of
     the `workers` less to do, which is computed at run time. Where a static number
-    of queries is one block, for each (b, g, r), and even its panels are fewer than
-    `workers`, the keys are split into parts, whose states `relattn.merge` joins in
-    a second loop over (b, g, r).
+    of queries is one block, for each (b, g, r), and its panels are fewer than the
+    parts of its keys that `workers` would take, the keys are split into these
+    parts, whose states `relattn.merge` joins in a second loop over (b, g, r).
 
     With `workgroups`, for a GPU, queries, keys and values stay in their type and
     place, scores are not transposed, and the keys are met in up to four loops:
@@ -80,7 +80,7 @@ def TileAttention : Pass<"relattn-tile-attention",
            "Keys of a block that rows share">,
     Option<"workers", "workers", "int64_t", "1",
            "Threads: blocks of queries have fewer panels, or the keys are in "
-           "parts, where these would have nothing to do">,
+           "parts, where some of these would have less to do">,
     Option<"dynamicRows", "dynamic-rows", "bool", "false",
            "Look at a dynamic number of queries at run time and make rows of up "
            "to `rows` of them, whose keys stay whole: code for rows and for "
@@ -171,11 +171,11 @@ def VectorizeTiles : Pass<"relattn-vectorize-tiles",
            "The target fuses multiply-adds; without, the exponential takes ln 2 "
            "in two parts">,
     Option<"unroll", "unroll", "int64_t", "4",
-           "Unrolling of reductions of a static length (d) in the largest tiles; "
-           "in others at most by 2">,
+           "Unrolling of reductions of a static length (d) in the largest tiles "
+           "of an attention; in others at most by 2">,
     Option<"keyUnroll", "key-unroll", "int64_t", "4",
-           "Unrolling of other reductions (keys) in the largest tiles; others "
-           "stay loops">
+           "Unrolling of reductions of a dynamic length (keys) in the largest "
+           "tiles; others stay loops">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",

@@ -35,7 +35,7 @@ HALF = "half a panel"
 #: Panels are not made narrower.
 MIN_LANES = 16
 #: In pipelines with `workers`.
-SPLIT = ["rows with split keys", "panels with split keys"]
+SPLIT = ["rows with split keys", "panels with split keys", "blocks of fewer panels"]
 
 
 def expected(pipeline):
@@ -66,6 +66,16 @@ def options(pipeline):
     return sizes
 
 
+def block_panels(panels, all_panels, entries, workers):
+    """Panels of a block, as relattn-tile-attention chooses them."""
+    ceil_div = lambda a, b: -(-a // b)
+    share = ceil_div(entries * all_panels, workers)
+    most = lambda size: min(min(size, all_panels) * ceil_div(entries * ceil_div(all_panels, size), workers), share + size - 1)
+    while panels > 1 and 16 * most(panels) > 17 * share:
+        panels //= 2
+    return panels
+
+
 def tile_classes(case, pipeline=""):
     """Counts of CLASSES and SPLIT; none where d or e is dynamic or a size 0."""
     size = {}
@@ -85,20 +95,31 @@ def tile_classes(case, pipeline=""):
     keys = max(1, option["keys"] >> halves)
     m, n = size["m"], size["n"]
     entries = np.prod([size.get(d, 1) for d in "bgr"])
-    is_split = option["workers"] > entries
-    panels = option["panels"]
+    workers, panels = option["workers"], option["panels"]
     is_dynamic = "m" in case.dynamic
+    # What the compiler knows.
+    parts = -(-workers // np.prod([size.get(d, 1) for d in "bgr" if d not in case.dynamic]))
     are_rows = m <= option["rows"] and (not is_dynamic or "dynamic-rows" in pipeline)
     if are_rows:
         counts["rows"] += not is_dynamic
         counts[DYNAMIC_ROWS] += is_dynamic
         lanes, keys, panels = 1, option["row-keys"], m
-        counts[SPLIT[0]] += is_split and not is_dynamic and n > keys
-    elif not is_dynamic and m <= lanes * panels:
-        counts[SPLIT[1]] += is_split and n > keys
+        counts[SPLIT[0]] += workers > entries and not is_dynamic and n > keys
+    else:
+        while not is_dynamic and lanes > MIN_LANES and m <= lanes // 2:
+            lanes //= 2
+        all_panels = -(-m // lanes)
+        if not is_dynamic and all_panels <= panels:
+            panels = all_panels
+            if "n" not in case.dynamic:
+                parts = min(parts, -(-n // keys))
+            if parts > panels and workers > entries and n > keys:
+                counts[SPLIT[1]] += 1
+                workers = 1
+        fewer = block_panels(panels, all_panels, entries, workers)
+        counts[SPLIT[2]] += fewer < min(panels, all_panels)
+        panels = fewer
     counts["second block of queries"] += m > lanes * panels
-    while not is_dynamic and lanes > MIN_LANES and m <= lanes // 2:
-        lanes //= 2
     counts[HALF] += not are_rows and lanes // 2 >= MIN_LANES and 0 < m % lanes <= lanes // 2
     if not are_rows and (is_dynamic or m > lanes * panels):
         is_narrow = case.query.dtype.itemsize < 4
