@@ -111,9 +111,9 @@ def RelAttn_Dialect : Dialect {
       has its keys in parts, which `merge` joins in their order.
     - Keys and values whose rows lie apart (BSHD), or along d, or in a narrow type
       are copied once, as [b, g, n, d] in the accumulator's type, if more queries
-      than those of one block read them. Rows 4 kB apart share a few sets of the cache:
-      read where they lie, 16 heads of 64 took 1.25 times as long as BHSD, now
-      1.03. A dynamic M counts as many; a decode step should say its M, or be
+      than those of one block read them. Rows 4 kB apart share a few sets of the
+      cache: read where they lie, 16 heads of 64 took 1.25 times as long as BHSD,
+      now 1.03. A dynamic M counts as many; a decode step should say its M, or be
       compiled with `dynamic-rows`.
     - Tails are tiled by the next smaller size (6, 2, 1 rows), never masked. Lanes
       beyond the last query are empty: panels are one or two vectors wide, or
