@@ -14,21 +14,27 @@
 #include "AttentionTiler.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::relattn;
 
 /// ceil(threads / entries), as far as there are blocks of keys; null if the
-/// keys stay whole.
+/// keys stay whole: where it is known that there are no more parts of them than
+/// panels (for rows, than one), which are blocks of their own then.
 Value AttentionTiler::getNumParts() {
-  if (!sizes.maySplitKeys || sizes.workers <= 1)
+  int64_t others = isRow() ? 1 : sizes.panels, entries = 1;
+  for (OpFoldResult count : counts)
+    entries *= getConstantIntValue(count).value_or(1);
+  if (!sizes.maySplitKeys ||
+      llvm::divideCeilSigned(sizes.workers, entries) <= others)
+    return {};
+  Value blocks = ceilDiv(numKeys, number(sizes.keys));
+  if (getConstantIntValue(blocks).value_or(others + 1) <= others)
     return {};
   // No entry is no work either.
   Value wanted = ceilDiv(number(sizes.workers), max(getNumEntries(), one));
-  if (getConstantIntValue(wanted) == 1)
-    return {};
-  Value parts = max(one, min(wanted, ceilDiv(numKeys, number(sizes.keys))));
-  return getConstantIntValue(parts) == 1 ? Value() : parts;
+  return max(one, min(wanted, blocks));
 }
 
 SmallVector<Value>

@@ -33,7 +33,7 @@ struct TileSizes {
   int64_t lanes, panels, keys;
   /// Threads that want work: where there is less, blocks have fewer panels.
   int64_t workers;
-  /// One block is all queries, and its keys are split for more work.
+  /// One block is all queries: its keys may be split for more work.
   bool maySplitKeys = false;
   /// Panels of one query each, as many as there are, read along the keys.
   bool areRows = false;

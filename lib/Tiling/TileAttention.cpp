@@ -360,20 +360,10 @@ static TileSizes getTileSizes(AttentionOp op,
     return getRowSizes(numQueries, options);
   while (sizes.lanes > kMinLanes && numQueries <= sizes.lanes / 2)
     sizes.lanes /= 2;
-  // One block of queries shares its keys out where they have more parts than it
-  // has panels. What is dynamic counts as one entry, or as keys enough.
   int64_t panels = llvm::divideCeil(numQueries, sizes.lanes);
   if (panels <= sizes.panels) {
     sizes.panels = panels;
-    int64_t entries = 1, numKeys = op.getStaticSize(AttentionOp::N);
-    for (unsigned dimension : op.getBatchDimensions())
-      if (int64_t count = op.getStaticSize(dimension);
-          ShapedType::isStatic(count))
-        entries *= count;
-    int64_t parts = llvm::divideCeil(sizes.workers, entries);
-    if (ShapedType::isStatic(numKeys))
-      parts = std::min<int64_t>(parts, llvm::divideCeil(numKeys, sizes.keys));
-    sizes.maySplitKeys = parts > panels;
+    sizes.maySplitKeys = true;
   }
   return sizes;
 }

@@ -278,6 +278,20 @@ func.func @panels_for_parts(%q: tensor<64x64xf32>, %k: tensor<128x64xf32>, %init
 
 // -----
 
+// Of 32 workers at most four have one of eight heads, whatever the batch: as many
+// as there are panels.
+// PARTS-LABEL: func @dynamic_batch
+// PARTS-NOT: relattn.merge
+// PARTS: scf.forall (%{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, 8, %{{.*}})
+// PARTS-NOT: relattn.merge
+// PARTS: return
+func.func @dynamic_batch(%q: tensor<?x8x64x64xf32>, %k: tensor<?x8x?x64xf32>, %init: tensor<?x8x64x64xf32>) -> tensor<?x8x64x64xf32> {
+  %out = relattn.attention ins(%q, %k, %k : tensor<?x8x64x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) outs(%init : tensor<?x8x64x64xf32>)
+  return %out : tensor<?x8x64x64xf32>
+}
+
+// -----
+
 // Rows are one block: each would read the keys.
 // PARTS-LABEL: func @rows_for_workers
 // PARTS: scf.forall (%{{.*}}, %{{.*}}) in (12, 3)
