@@ -2,24 +2,50 @@
 
 func.func private @relattn_tile(index, index)
 
-// The threads of a region take iterations from a counter, the last loop fastest,
-// which lies on a line of its own, one for all turns of a loop around.
+// The threads of a region take iterations from counters on lines of their own,
+// one for each range, their own range first, the last loop fastest; a loop around
+// has them for all turns.
+// CHECK-DAG: func.func private @omp_get_thread_num() -> i32
+// CHECK-DAG: func.func private @omp_get_num_threads() -> i32
 // CHECK-LABEL: func @two_loops
-// CHECK: %[[COUNTER:.*]] = memref.alloca() {alignment = 64 : i64} : memref<8xi64>
+// CHECK: %[[COUNTERS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<64xi64>
 // CHECK: scf.for
-// CHECK:   memref.store %c0_i64, %[[COUNTER]][%c0]
+// CHECK:   memref.store %c0_i64, %[[COUNTERS]][%c0]
+// CHECK:   memref.store %c0_i64, %[[COUNTERS]][%c8]
+// CHECK:   memref.store %c0_i64, %[[COUNTERS]][%c56]
 // CHECK:   %[[LENGTH:.*]] = arith.ceildivsi %{{.*}}, %c3
 // CHECK:   %[[N:.*]] = arith.maxsi %[[LENGTH]], %c0
-// CHECK:   %[[ALL:.*]] = arith.muli %[[N]], %c4
-// CHECK:   %[[COUNT:.*]] = arith.index_cast %[[ALL]]
+// CHECK:   %[[COUNT:.*]] = arith.muli %[[N]], %c4
 // CHECK:   omp.parallel {
-// CHECK-NEXT: cf.br ^[[TAKE:bb[0-9]+]]
+// CHECK:     %[[SELF32:.*]] = func.call @omp_get_thread_num()
+// CHECK:     %[[SELF:.*]] = arith.index_cast %[[SELF32]]
+// CHECK:     %[[ALL32:.*]] = func.call @omp_get_num_threads()
+// CHECK:     %[[ALL:.*]] = arith.index_cast %[[ALL32]]
+// CHECK:     %[[RANGES:.*]] = arith.minsi %[[ALL]], %c8
+// CHECK:     %[[SCALED:.*]] = arith.muli %[[SELF]], %[[RANGES]]
+// CHECK:     %[[FIRST:.*]] = arith.divsi %[[SCALED]], %[[ALL]]
+// CHECK:     cf.br ^[[RANGE:bb[0-9]+]](%c0 : index)
+// CHECK:   ^[[RANGE]](%[[TURN:.*]]: index):
+// CHECK:     %[[MORE:.*]] = arith.cmpi slt, %[[TURN]], %[[RANGES]]
+// CHECK:     cf.cond_br %[[MORE]], ^[[NEXT:bb[0-9]+]], ^[[EXIT:bb[0-9]+]]
+// CHECK:   ^[[NEXT]]:
+// CHECK:     %[[PLACE:.*]] = arith.addi %[[FIRST]], %[[TURN]]
+// CHECK:     %[[OWN:.*]] = arith.remsi %[[PLACE]], %[[RANGES]]
+// CHECK:     %[[SHARE:.*]] = arith.muli %[[COUNT]], %[[OWN]]
+// CHECK:     %[[BEGIN:.*]] = arith.divsi %[[SHARE]], %[[RANGES]]
+// CHECK:     %[[PAST:.*]] = arith.addi %[[OWN]], %c1
+// CHECK:     %[[SHARES:.*]] = arith.muli %[[COUNT]], %[[PAST]]
+// CHECK:     %[[END:.*]] = arith.divsi %[[SHARES]], %[[RANGES]]
+// CHECK:     %[[LINE:.*]] = arith.muli %[[OWN]], %c8
+// CHECK:     cf.br ^[[TAKE:bb[0-9]+]]
 // CHECK:   ^[[TAKE]]:
-// CHECK:     %[[TAKEN:.*]] = memref.atomic_rmw addi %c1_i64, %[[COUNTER]][%c0]
-// CHECK:     %[[THERE:.*]] = arith.cmpi slt, %[[TAKEN]], %[[COUNT]] : i64
-// CHECK:     cf.cond_br %[[THERE]], ^[[ITERATION:bb[0-9]+]], ^[[EXIT:bb[0-9]+]]
+// CHECK:     %[[TAKEN64:.*]] = memref.atomic_rmw addi %c1_i64, %[[COUNTERS]][%[[LINE]]]
+// CHECK:     %[[TAKEN:.*]] = arith.index_cast %[[TAKEN64]]
+// CHECK:     %[[NUMBER:.*]] = arith.addi %[[BEGIN]], %[[TAKEN]]
+// CHECK:     %[[THERE:.*]] = arith.cmpi slt, %[[NUMBER]], %[[END]]
+// CHECK:     %[[AGAIN:.*]] = arith.addi %[[TURN]], %c1
+// CHECK:     cf.cond_br %[[THERE]], ^[[ITERATION:bb[0-9]+]], ^[[RANGE]](%[[AGAIN]] : index)
 // CHECK:   ^[[ITERATION]]:
-// CHECK:     %[[NUMBER:.*]] = arith.index_cast %[[TAKEN]] : i64 to index
 // CHECK:     %[[J:.*]] = arith.remsi %[[NUMBER]], %c4
 // CHECK:     %[[REST:.*]] = arith.divsi %[[NUMBER]], %c4
 // CHECK:     %[[STEPS:.*]] = arith.muli %[[REST]], %c3
@@ -197,4 +223,82 @@ func.func @no_other_work(%n: index, %short: i32, %total: !llvm.ptr) {
     omp.terminator
   }
   return
+}
+
+// -----
+
+// Somebody else's function of the run-time library's name.
+func.func private @relattn_tile(index)
+func.func private @omp_get_thread_num() -> i64
+// CHECK-LABEL: func @other_function
+// CHECK: omp.wsloop
+// CHECK-NOT: memref.atomic_rmw
+// CHECK: return
+func.func @other_function(%n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  omp.parallel {
+    omp.wsloop {
+      omp.loop_nest (%i) : index = (%c0) to (%n) step (%c1) {
+        func.call @relattn_tile(%i) : (index) -> ()
+        omp.yield
+      }
+    }
+    omp.terminator
+  }
+  return
+}
+
+// -----
+
+func.func private @relattn_tile(index)
+func.func @omp_get_num_threads() -> i32 {
+  %0 = arith.constant 1 : i32
+  return %0 : i32
+}
+// CHECK-LABEL: func @own_function
+// CHECK: omp.wsloop
+// CHECK-NOT: memref.atomic_rmw
+// CHECK: return
+// CHECK-NOT: omp_get_thread_num
+func.func @own_function(%n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  omp.parallel {
+    omp.wsloop {
+      omp.loop_nest (%i) : index = (%c0) to (%n) step (%c1) {
+        func.call @relattn_tile(%i) : (index) -> ()
+        omp.yield
+      }
+    }
+    omp.terminator
+  }
+  return
+}
+
+// -----
+
+// A module inside is a pass's own.
+module {
+  module {
+    func.func private @relattn_tile(index)
+    // CHECK-LABEL: func @in_another_module
+    // CHECK: omp.wsloop
+    // CHECK-NOT: memref.atomic_rmw
+    // CHECK: return
+    func.func @in_another_module(%n: index) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      omp.parallel {
+        omp.wsloop {
+          omp.loop_nest (%i) : index = (%c0) to (%n) step (%c1) {
+            func.call @relattn_tile(%i) : (index) -> ()
+            omp.yield
+          }
+        }
+        omp.terminator
+      }
+      return
+    }
+  }
 }

@@ -226,7 +226,11 @@ def BalanceTiles : Pass<"relattn-balance-tiles", "::mlir::ModuleOp"> {
     slower for few heads. The `omp.wsloop` of an `omp.parallel` that reaches a
     function of `relattn-outline-tiles` becomes branches that take the
     next iteration from a counter, `memref.atomic_rmw`: `schedule(dynamic)` does the
-    same, and LLVM's run-time library takes 5 us for it. Loops with clauses of their
+    same, and LLVM's run-time library takes 5 us for it. The iterations are in
+    ranges, one for each thread, eight at most: a thread takes those of its own,
+    which read the same keys as long as they are of one head, and then those of the
+    others. (Calls `omp_get_thread_num` and `omp_get_num_threads`; if the program
+    has something else of that name, the loops stay.) Loops with clauses of their
     own (a reduction, private variables, a schedule), with bounds that are no
     `index`, or beside other work, as upstream's conversion never leaves those of
     `relattn-to-cpu`, stay as they are.
