@@ -89,6 +89,8 @@ if platform.machine() in ("x86_64", "AMD64"):
         config.available_features.add("avx2")
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
         config.available_features.add("avx512")
+    if {"amx_tile", "amx_bf16"} <= flags:
+        config.available_features.add("amx")
 if config.has_unit_tests:
     config.available_features.add("unit-tests")
 if config.torch_tests:

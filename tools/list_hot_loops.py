@@ -7,7 +7,8 @@
 
 For each loop its function, length, fused multiply-adds, loads that broadcast, and
 vector loads or stores on the stack. With --no-spills exits with 1 if a loop of an
-outlined register tile (`relattn_tile...`) touches the stack, or there is none. With
+outlined register tile (`relattn_tile...`) touches the stack, or there is none;
+products of tiles by a matrix unit count as well. With
 --mca CPU llvm-mca estimates the cycles of an iteration, and what part of them a
 processor with as many multiplications in a cycle as --ports needs at least.
 """
@@ -18,7 +19,7 @@ import shutil
 import subprocess
 import sys
 
-VECTOR = re.compile(r"[xyz]mm\d")
+VECTOR = re.compile(r"[txyz]mm\d")
 
 
 def innermost_loops(text):
@@ -67,13 +68,13 @@ def main():
     text = open(args.file).read() if args.file else sys.stdin.read()
     spilled, tiles = 0, 0
     for function, frame, body in innermost_loops(text):
-        products = sum(bool(re.match(r"vfn?madd|mulps|mulpd", op)) for _, op, _ in body)
+        products = sum(bool(re.match(r"vfn?madd|mulps|mulpd|tdp", op)) for _, op, _ in body)
         if products < 4:
             continue
         on_stack = re.compile(rf"\(%(?:{'|'.join(frame)})\b")
         stack = sum(bool(on_stack.search(operands) and VECTOR.search(operands)) for _, _, operands in body)
         broadcasts = sum("broadcast" in op or "{1to" in operands for _, op, operands in body)
-        width = max((w for _, _, operands in body for w in re.findall(r"([xyz])mm", operands)), default="x")
+        width = max((w for _, _, operands in body for w in re.findall(r"([txyz])mm", operands)), default="x")
         is_tile = function.startswith("relattn_tile")
         tiles += is_tile
         spilled += bool(is_tile and stack)

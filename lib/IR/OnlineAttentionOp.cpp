@@ -43,6 +43,57 @@ static bool isOverScores(AffineMap map) {
          });
 }
 
+/// C6: the factors of a matrix unit.
+static LogicalResult verifyPaired(OnlineAttentionOp op) {
+  using Dim = OnlineAttentionOp;
+  auto getMap = [&](ArrayRef<unsigned> dimensions) {
+    return AffineMap::getMultiDimMapWithTargets(Dim::kNumDimensions, dimensions,
+                                                op.getContext());
+  };
+  if (op.getQueryMap() != getMap({Dim::D, Dim::M}) ||
+      op.getKeyMap() != getMap({Dim::N, Dim::D}) ||
+      op.getValueMap() != getMap({Dim::N, Dim::E}) ||
+      op.getOutputMap() != getMap({Dim::E, Dim::M}))
+    return op.emitOpError("[C6] expected maps to (d, m), (n, d), (n, e) and "
+                          "(e, m) for factors in pairs");
+  auto query = cast<RankedTensorType>(op.getQuery().getType()),
+       key = cast<RankedTensorType>(op.getKey().getType()),
+       value = cast<RankedTensorType>(op.getValue().getType()),
+       out = cast<RankedTensorType>(op.getOutInit().getType());
+  if (!out.getElementType().isF32() || !key.getElementType().isInteger(32) ||
+      !value.getElementType().isInteger(32))
+    return op.emitOpError("[C6] expected factors of i32 and tiles of f32, got ")
+           << key << ", " << value << " and " << out;
+  int64_t words = query.getRank() == 3 ? query.getDimSize(1) : 0;
+  bool isKnown = query.getRank() == 3 && query.hasStaticShape() &&
+                 query.getDimSize(0) == 3 && words > 0 && words % 16 == 0 &&
+                 key.getRank() == 3 && value.getRank() == 4 &&
+                 out.getRank() == 2 && out.hasStaticShape() &&
+                 out.getDimSize(0) % 16 == 0 && out.getDimSize(1) % 16 == 0;
+  int64_t parts = value.getRank() == 4 ? value.getDimSize(1) : 0;
+  isKnown &= parts == 2 || parts == 3;
+  if (!isKnown || key.getShape().drop_front() != ArrayRef<int64_t>{3, words} ||
+      value.getShape().drop_front() !=
+          ArrayRef<int64_t>{parts, out.getDimSize(0), 16} ||
+      out.getDimSize(1) != query.getDimSize(2))
+    return op.emitOpError(
+               "[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for "
+               "a tile of ExM, got ")
+           << query << ", " << key << ", " << value << " and " << out;
+  int64_t rows = key.getDimSize(0), chunks = value.getDimSize(0);
+  if (ShapedType::isDynamic(rows) != ShapedType::isDynamic(chunks) ||
+      (ShapedType::isStatic(rows) && rows != 32 * chunks))
+    return op.emitOpError(
+               "[C6] expected 32 keys for each chunk of values, got ")
+           << key << " and " << value;
+  if (op.getMaxKeys().value_or(0) % 32 != 0)
+    return op.emitOpError("[C6] expected max_keys to be a multiple of 32, got ")
+           << *op.getMaxKeys();
+  if (op.getScale().convertToDouble() != 1.0)
+    return op.emitOpError("[C6] expected a query with the scale in its pairs");
+  return success();
+}
+
 LogicalResult OnlineAttentionOp::verify() {
   if (getIndexingMaps().size() != 4)
     return emitOpError("[C1] expected 4 indexing maps, got ")
@@ -73,6 +124,16 @@ LogicalResult OnlineAttentionOp::verify() {
                          "the ")
              << operand.name;
 
+  if (bool(getNumKeys()) != isPaired())
+    return emitOpError(
+        "[C6] factors in pairs, of i32, come with their number of "
+        "keys, and no others do");
+  ArrayRef<MappedOperand> plain = operands;
+  if (isPaired()) {
+    if (failed(verifyPaired(*this)))
+      return failure();
+    plain = plain.drop_front(3);
+  }
   Type accumulator = getElementTypeOrSelf(getOutInit());
   if (!accumulator.isF32() && !accumulator.isF64())
     return emitOpError("[C2] expected tiles of f32 or f64, got ")
@@ -82,7 +143,7 @@ LogicalResult OnlineAttentionOp::verify() {
   if (!accumulator.isF32() || !(factor.isF16() || factor.isBF16()))
     factor = accumulator;
   SmallVector<int64_t> sizes(kNumDimensions, ShapedType::kDynamic);
-  for (auto [name, tensor, map] : operands) {
+  for (auto [name, tensor, map] : plain) {
     auto type = cast<RankedTensorType>(tensor.getType());
     Type element = type.getElementType();
     bool isFactor = name == "query" || name == "key" || name == "value";

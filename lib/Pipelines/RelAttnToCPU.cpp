@@ -39,7 +39,7 @@ using namespace mlir::relattn;
 
 /// Attention to linalg on tiles, and these to vectors.
 static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
-                     int64_t workers, bool dynamicRows) {
+                     int64_t workers, const RelAttnToCPUOptions &options) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   auto simplify = [&]() {
     function.addPass(createCanonicalizerPass());
@@ -51,7 +51,9 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
   tiling.panels = sizes.panels;
   tiling.keys = sizes.keys;
   tiling.workers = workers;
-  tiling.dynamicRows = dynamicRows;
+  tiling.dynamicRows = options.dynamicRows;
+  if (options.matrixUnit != CPUMatrixUnit::None)
+    tiling.valueParts = options.matrixUnit == CPUMatrixUnit::High ? 2 : 3;
   function.addPass(createTileAttention(tiling));
   function.addPass(createDecomposeAttention());
   TileRegistersOptions rows;
@@ -83,17 +85,19 @@ static bool isTile(Value buffer) {
 }
 
 /// Tensors to buffers, in place where possible, freed where made.
-static void addBufferization(OpPassManager &pm, CPUThreads threads) {
+static void addBufferization(OpPassManager &pm,
+                             const RelAttnToCPUOptions &options) {
+  CPUThreads threads = options.threads;
   pm.addPass(createMarkManualDeallocation());
   // No empty-tensor-elimination: it computes in the buffer of a destination
   // (materialize_in_destination) what later values may be computed in as well,
   // which no analysis of tensors sees: the destination is overwritten.
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
-  bufferization::OneShotBufferizePassOptions options;
-  options.bufferizeFunctionBoundaries = true;
-  options.functionBoundaryTypeConversion =
+  bufferization::OneShotBufferizePassOptions oneShot;
+  oneShot.bufferizeFunctionBoundaries = true;
+  oneShot.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
-  pm.addPass(bufferization::createOneShotBufferizePass(options));
+  pm.addPass(bufferization::createOneShotBufferizePass(oneShot));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
@@ -103,6 +107,8 @@ static void addBufferization(OpPassManager &pm, CPUThreads threads) {
   if (threads == CPUThreads::OpenMP)
     pm.addNestedPass<func::FuncOp>(
         bufferization::createPromoteBuffersToStackPass(isTile));
+  if (options.matrixUnit != CPUMatrixUnit::None)
+    pm.addPass(createConvertTilesToAMX());
   pm.addPass(createOutlineTiles());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -179,17 +185,18 @@ void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
                     ? llvm::hardware_concurrency().compute_thread_count()
                     : 1;
     addTiles(pm, (target ? *target : CPUTarget{}).getTileSizes(), workers,
-             options.dynamicRows);
+             options);
   }
   // Tiles that somebody else made.
   pm.addNestedPass<func::FuncOp>(createDecomposeAttention());
   pm.addPass(createConvertRelAttnToLinalg());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createConvertElementwiseToLinalgPass());
-  addBufferization(pm, options.threads);
+  addBufferization(pm, options);
   SetCPUTargetOptions target;
   target.cpu = options.targetCPU;
   target.features = options.targetFeatures;
+  target.matrixUnit = options.matrixUnit != CPUMatrixUnit::None;
   pm.addPass(createSetCPUTarget(target));
   addLoops(pm, options.threads);
   addLLVM(pm);

@@ -19,9 +19,6 @@
 using namespace mlir;
 using namespace mlir::relattn;
 
-/// Of keys, copied by one worker.
-static constexpr int64_t kRowsPerWorker = 64;
-
 /// Whether the rows of `map` follow each other.
 static bool isContiguous(AffineMap map, unsigned column) {
   ArrayRef<AffineExpr> results = map.getResults();
@@ -48,6 +45,8 @@ void AttentionTiler::copyKeysAndValues() {
   keyMap = op.getKeyMap();
   value = op.getValue();
   valueMap = op.getValueMap();
+  if (sizes.arePairs())
+    return copyPairs();
   if (sizes.areWorkgroups || !isReadOften())
     return;
   if (inputType != accumulator || !isContiguous(keyMap, Dim::D))
@@ -56,63 +55,91 @@ void AttentionTiler::copyKeysAndValues() {
     std::tie(value, valueMap) = copyRows(value, valueMap, Dim::E);
 }
 
-/// The tensor as [b, g, r, n, column], without the dimensions that it has not,
-/// in the accumulator's type. Keys beyond their lengths are not read.
-std::pair<Value, AffineMap>
-AttentionTiler::copyRows(Value tensor, AffineMap map, unsigned column) {
-  SmallVector<unsigned> dims;
-  SmallVector<OpFoldResult> workers;
+/// Those of b, g, r that `map` has, and how many of each there are.
+void AttentionTiler::getEntrySizes(AffineMap map,
+                                   SmallVectorImpl<OpFoldResult> &counts,
+                                   SmallVectorImpl<unsigned> &dimensions) {
   for (unsigned dimension : {Dim::B, Dim::G, Dim::R}) {
     if (!map.isFunctionOfDim(dimension))
       continue;
-    dims.push_back(dimension);
-    workers.push_back(op.getMixedSize(b, dimension));
+    dimensions.push_back(dimension);
+    counts.push_back(op.getMixedSize(b, dimension));
   }
-  SmallVector<OpFoldResult> shape(workers);
-  for (unsigned dimension : {unsigned(Dim::N), column}) {
-    dims.push_back(dimension);
-    shape.push_back(op.getMixedSize(b, dimension));
-  }
-  Value rows = number(kRowsPerWorker);
-  // Of BSHD the heads lie side by side: in the order of memory, attention is
-  // 1.01 times as fast as with one head copied after the other.
-  workers.insert(workers.begin() + map.isFunctionOfDim(Dim::B),
-                 getAsOpFoldResult(ceilDiv(numKeys, rows)));
-  AffineMap copyMap = AffineMap::getMultiDimMapWithTargets(
-      map.getNumDims(), dims, b.getContext());
+}
 
-  Value init = tensor::EmptyOp::create(b, loc, shape, accumulator);
+/// A loop over workers that fill `init`: `body` gets it, in the entry of one of
+/// them, and its first key.
+Value AttentionTiler::forEachRowBlock(
+    AffineMap map, Value init, function_ref<void(scf::ForallOp, Value)> body) {
+  SmallVector<OpFoldResult> workers;
+  SmallVector<unsigned> dims;
+  getEntrySizes(map, workers, dims);
+  Value rows = number(kRowsPerWorker);
+  // In the order of memory: of BSHD, whose heads lie side by side, attention is
+  // 1.01 times as fast as with one head copied after the other. Several threads
+  // copy the heads that they will read.
+  size_t at = workers.size();
+  if (sizes.workers <= 1) {
+    unsigned keys = *map.getResultPosition(b.getAffineDimExpr(Dim::N));
+    at = llvm::count_if(dims, [&](unsigned dimension) {
+      return *map.getResultPosition(b.getAffineDimExpr(dimension)) < keys;
+    });
+  }
+  workers.insert(workers.begin() + at,
+                 getAsOpFoldResult(ceilDiv(numKeys, rows)));
   auto forall = scf::ForallOp::create(b, loc, workers, init,
                                       /*mapping=*/std::nullopt);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(forall.getBody());
   SmallVector<Value> ivs = forall.getInductionVars();
-  Value *place = ivs.begin() + map.isFunctionOfDim(Dim::B);
+  Value *place = ivs.begin() + at;
   Value first = mul(*place, rows);
   ivs.erase(place);
   for (auto [dimension, iv] : llvm::zip(dims, ivs))
     entry[dimension] = iv;
-  Value count = min(sub(numKeys, first), rows);
-  if (Value lengths = op.getKeyLengths();
-      lengths && map.isFunctionOfDim(Dim::B)) {
-    Value length = extractIndex(b, loc, lengths, entry.lookup(Dim::B));
-    count = max(zero, min(count, sub(length, first)));
-  }
-  Ranges kept = {{Dim::N, {first, count}},
-                 {column, {zero, op.getMixedSize(b, column)}}};
-  SmallVector<unsigned> order, copyOrder;
-  Value block = extract(tensor, map, kept, order);
-  Value copy = forall.getRegionIterArgs()[0];
-  Value part = extract(copy, copyMap, kept, copyOrder);
-  insert(copyBlock(block, order, part), copy, copyMap, kept, forall);
+  body(forall, first);
   entry.clear();
-  return {forall.getResult(0), copyMap};
+  return forall.getResult(0);
 }
 
-/// A block of keys or values with rows that follow each other.
+/// The tensor as [b, g, r, n, column], without the dimensions that it has not,
+/// in the accumulator's type. Keys beyond their lengths are not read.
+std::pair<Value, AffineMap>
+AttentionTiler::copyRows(Value tensor, AffineMap map, unsigned column) {
+  SmallVector<OpFoldResult> shape;
+  SmallVector<unsigned> dims;
+  getEntrySizes(map, shape, dims);
+  for (unsigned dimension : {unsigned(Dim::N), column}) {
+    dims.push_back(dimension);
+    shape.push_back(op.getMixedSize(b, dimension));
+  }
+  AffineMap copyMap = AffineMap::getMultiDimMapWithTargets(
+      map.getNumDims(), dims, b.getContext());
+  Value init = tensor::EmptyOp::create(b, loc, shape, accumulator);
+  Value copy =
+      forEachRowBlock(map, init, [&](scf::ForallOp worker, Value first) {
+        Value count = min(sub(numKeys, first), number(kRowsPerWorker));
+        if (Value lengths = op.getKeyLengths();
+            lengths && map.isFunctionOfDim(Dim::B)) {
+          Value length = extractIndex(b, loc, lengths, entry.lookup(Dim::B));
+          count = max(zero, min(count, sub(length, first)));
+        }
+        Ranges kept = {{Dim::N, {first, count}},
+                       {column, {zero, op.getMixedSize(b, column)}}};
+        SmallVector<unsigned> order, copyOrder;
+        Value block = extract(tensor, map, kept, order);
+        Value whole = worker.getRegionIterArgs()[0];
+        Value part = extract(whole, copyMap, kept, copyOrder);
+        insert(copyBlock(block, order, part), whole, copyMap, kept, worker);
+      });
+  return {copy, copyMap};
+}
+
+/// A block of keys or values with rows that follow each other, or, as
+/// `columns`, with columns that do.
 Value AttentionTiler::copyBlock(Value block, ArrayRef<unsigned> order,
-                                Value out) {
-  bool isTransposed = order[0] != Dim::N;
+                                Value out, bool columns) {
+  bool isTransposed = (order[0] != Dim::N) != columns;
   AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
   AffineMap read = isTransposed ? AffineMap::get(2, 0, {d1, d0}, b.getContext())
                                 : b.getMultiDimIdentityMap(2);

@@ -33,14 +33,23 @@ Value AttentionTiler::forEachPanel(
       .getResult(0);
 }
 
-/// scale * query of the block, transposed to [panels, D, lanes]; the lanes
-/// beyond the last query are 0.
+/// scale * query of the block, transposed to [panels, D, lanes], or in pairs;
+/// the lanes beyond the last query are 0.
 Value AttentionTiler::createQueryPanels() {
-  Value panels = createScratch({sizes.panels, depth, sizes.lanes}, accumulator);
+  Value panels =
+      sizes.arePairs()
+          ? createScratch(
+                {sizes.panels, kScoreParts, getPairDepth() / 2, sizes.lanes},
+                b.getI32Type())
+          : createScratch({sizes.panels, depth, sizes.lanes}, accumulator);
   double scale = op.getScale().convertToDouble();
   return forEachPanel(panels, [&](Value panel, Value start, Value queries,
                                   Value carried) {
-    Value tile = getPanel(carried, panel);
+    // (Made here, or filling it would move out of the loop, and copies of it be
+    // packed.)
+    Value tile = sizes.arePairs()
+                     ? createScratch({getPairDepth(), sizes.lanes}, accumulator)
+                     : getPanel(carried, panel);
     auto fill = linalg::FillOp::create(
         b, loc, createFloatConstant(b, loc, accumulator, 0.0), tile);
     setTileKind(fill, TileKind::Fill);
@@ -69,7 +78,8 @@ Value AttentionTiler::createQueryPanels() {
         });
     Value packed = insertSlice(b, loc, pack.getResult(0), fill.getResult(0),
                                offsets, extents);
-    return insertPanel(packed, panel, carried);
+    return sizes.arePairs() ? insertQueryPairs(packed, panel, carried)
+                            : insertPanel(packed, panel, carried);
   });
 }
 
@@ -100,6 +110,7 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
       end = add(end, queryOffset);
     keys = max(zero, min(blockKeys, sub(end, firstKey)));
   }
+  Value keyTile, valueTile, count;
   auto firstKeys = [&](Value block, ArrayRef<unsigned> order) -> Value {
     if (keys == blockKeys)
       return block;
@@ -111,8 +122,19 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
                             : b.getIndexAttr(type.getDimSize(dim)));
     return createSlice(b, loc, block, extents);
   };
-  Value keyTile = firstKeys(keyBlock, keyOrder),
-        valueTile = firstKeys(valueBlock, valueOrder);
+  if (sizes.arePairs()) {
+    count = keys;
+    Value chunks = ceilDiv(keys, number(kChunk));
+    keyTile = getPairs(key, keyMap, firstKey, mul(chunks, number(kChunk)));
+    valueTile =
+        getPairs(value, valueMap,
+                 compute<arith::DivUIOp>(firstKey, number(kChunk)), chunks);
+    keyOrder = {Dim::N, Dim::D};
+    valueOrder = {Dim::N, Dim::E};
+  } else {
+    keyTile = firstKeys(keyBlock, keyOrder);
+    valueTile = firstKeys(valueBlock, valueOrder);
+  }
   Value stripRow, place;
   std::tie(stripRow, place) = getStrip(start);
   // Dense bias and mask: of the queries and keys that exist.
@@ -140,7 +162,7 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
         b, loc, getPanel(queryPanels, panel, numLanes), keyTile, valueTile,
         getPanel(state[0], panel, numLanes),
         getPanel(state[1], panel, numLanes),
-        getPanel(state[2], panel, numLanes), stripRow, place, bias, mask,
+        getPanel(state[2], panel, numLanes), count, stripRow, place, bias, mask,
         b.getAffineMapArrayAttr(maps), biasMap, maskMap,
         b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow(),
         APFloat(1.0));

@@ -172,7 +172,9 @@ void AttentionTiler::createStrip() {
 Value AttentionTiler::createStripScratch() {
   if (!stripSource)
     return {};
-  return createScratch({sizes.keys + sizes.panels * sizes.lanes}, accumulator);
+  return createScratch(
+      {getStripMargin() + sizes.keys + sizes.panels * sizes.lanes},
+      accumulator);
 }
 
 /// The strip of the current blocks of queries and keys.
@@ -186,8 +188,9 @@ void AttentionTiler::createBlockStrip(Value scratch) {
     places = add(blockKeys, mul(numPanels, lanes));
     first = add(sub(numKeys, add(firstKey, blockKeys)), firstQuery);
   }
-  SmallVector<OpFoldResult> size = {getAsOpFoldResult(places)};
-  strip = createStripRow(createSlice(b, loc, scratch, size), first,
+  SmallVector<OpFoldResult> margin = {b.getIndexAttr(getStripMargin())},
+                            size = {getAsOpFoldResult(places)};
+  strip = createStripRow(createSlice(b, loc, scratch, margin, size), first,
                          stripHasBatch ? entry.lookup(Dim::B) : Value(),
                          stripHasHead ? getHead() : Value());
 }

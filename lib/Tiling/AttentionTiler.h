@@ -5,9 +5,10 @@
 //
 // The steps of relattn-tile-attention: slices of the op's tensors
 // (AttentionSlices.cpp), the strip (AttentionStrip.cpp, AttentionRuns.cpp),
-// copies of keys and values (AttentionCopies.cpp), packing, steps and unpacking
-// of panels (AttentionPanels.cpp), the loops (TileAttention.cpp), those over
-// parts of the keys (AttentionParts.cpp), and those of a GPU's workgroups
+// copies of keys and values (AttentionCopies.cpp, for a matrix unit
+// AttentionPairs.cpp), packing, steps and unpacking of panels
+// (AttentionPanels.cpp), the loops (TileAttention.cpp), those over parts of the
+// keys (AttentionParts.cpp), and those of a GPU's workgroups
 // (AttentionWorkgroups.cpp).
 //
 //===----------------------------------------------------------------------===//
@@ -16,6 +17,7 @@
 #define RELATTN_LIB_TILING_ATTENTIONTILER_H
 
 #include "../Conversion/RelAttnToLinalg/LoweringUtils.h"
+#include "Pairs.h"
 #include "TileKind.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -25,6 +27,9 @@
 #include "relattn/IR/RelAttn.h"
 
 namespace mlir::relattn {
+
+/// Of keys, copied by one worker; a multiple of kChunk.
+constexpr int64_t kRowsPerWorker = 64;
 
 /// Panels are not made narrower for few queries.
 constexpr int64_t kMinLanes = 16;
@@ -39,6 +44,11 @@ struct TileSizes {
   bool areRows = false;
   /// Blocks of `lanes` queries for the workgroups of a GPU.
   bool areWorkgroups = false;
+  /// Factors in pairs of bf16, for a CPU's matrix unit (Pairs.h), values as
+  /// sums of so many; 0: not in pairs.
+  int64_t valueParts = 0;
+
+  bool arePairs() const { return valueParts > 0; }
 };
 
 class AttentionTiler {
@@ -117,6 +127,38 @@ private:
   void copyKeysAndValues();
   std::pair<Value, AffineMap> copyRows(Value tensor, AffineMap map,
                                        unsigned column);
+  Value forEachRowBlock(AffineMap map, Value init,
+                        function_ref<void(scf::ForallOp, Value)> body);
+  void getEntrySizes(AffineMap map, SmallVectorImpl<OpFoldResult> &counts,
+                     SmallVectorImpl<unsigned> &dimensions);
+  // Pairs.
+  void copyPairs();
+  Value createPaddedKeys(Value first, Value count);
+  Value createValueColumns(Value first, Value hidden, Value count);
+  Value clear(Value tile, ArrayRef<OpFoldResult> offsets,
+              ArrayRef<OpFoldResult> extents);
+  Value createPairs(AffineMap map, Value count, ArrayRef<int64_t> shape);
+  Value getPairBlock(Value pairs, AffineMap map, Value first,
+                     OpFoldResult count, SmallVectorImpl<OpFoldResult> &offsets,
+                     SmallVectorImpl<OpFoldResult> &extents);
+  Value getPairs(Value pairs, AffineMap map, Value first, Value count);
+  void fillPairs(scf::ForallOp worker, AffineMap map, Value first,
+                 OpFoldResult count, function_ref<Value(Value)> fill);
+  Value getPlainKeys(Value first, Value count);
+  std::pair<Value, Value> getSeenRows(Value first);
+  Value insertQueryPairs(Value tile, Value panel, Value panels);
+  /// Padded to what the unit's tiles hold.
+  int64_t getPairDepth() const { return llvm::alignTo(depth, kChunk); }
+  int64_t getPairWidth() const { return llvm::alignTo(width, kWords); }
+  /// What a matrix unit reads before the strip, for keys that do not count.
+  int64_t getStripMargin() const { return sizes.arePairs() ? kChunk : 0; }
+  /// Rows of a panel's output.
+  int64_t getOutRows() const {
+    return sizes.arePairs() ? getPairWidth() : width;
+  }
+  Value alignUp(Value count, int64_t multiple) {
+    return mul(ceilDiv(count, number(multiple)), number(multiple));
+  }
   // The loops.
   void enter(ValueRange ivs);
   Value getNumEntries();
@@ -151,7 +193,8 @@ private:
                      function_ref<Value(Value, Value, Value, Value)> body);
   Value createQueryPanels();
   bool isBlockCopied(Value tensor, AffineMap map, unsigned column);
-  Value copyBlock(Value block, ArrayRef<unsigned> order, Value out);
+  Value copyBlock(Value block, ArrayRef<unsigned> order, Value out,
+                  bool columns = false);
   Value getBlock(Value tensor, AffineMap map, unsigned column, Value scratch,
                  SmallVectorImpl<unsigned> &order);
   bool mayBeHalf();

@@ -166,9 +166,9 @@ SmallVector<Value> AttentionTiler::createBlockStep(OpFoldResult keys,
                                  getOnlineMap({Dim::M, Dim::E})};
   auto step = OnlineAttentionOp::create(
       b, loc, queryPanels, keyTile, valueTile, state[0], state[1], state[2],
-      stripRow, place, bias, mask, b.getAffineMapArrayAttr(maps), biasMap,
-      maskMap, b.getI64IntegerAttr(sizes.keys), /*ascending=*/false,
-      op.getScale());
+      /*num_keys=*/Value(), stripRow, place, bias, mask,
+      b.getAffineMapArrayAttr(maps), biasMap, maskMap,
+      b.getI64IntegerAttr(sizes.keys), /*ascending=*/false, op.getScale());
   return SmallVector<Value>(step.getResults());
 }
 

@@ -92,21 +92,27 @@ llvm::Expected<CPUTarget> CPUTarget::get(llvm::StringRef cpu,
   return target;
 }
 
+/// The features by name, with those of the CPU.
+static llvm::StringMap<bool> getFeatures(const CPUTarget &target) {
+  llvm::StringMap<bool> has;
+  llvm::SmallVector<llvm::StringRef> own;
+  if (llvm::X86::parseArchX86(target.cpu) != llvm::X86::CK_None)
+    llvm::X86::getFeaturesForCPU(target.cpu, own);
+  for (llvm::StringRef feature : own)
+    has[feature] = true;
+  for (llvm::StringRef feature : llvm::split(target.features, ','))
+    if (!feature.empty())
+      has[feature.drop_front()] = feature[0] == '+';
+  return has;
+}
+
 CPUTileSizes CPUTarget::getTileSizes() const {
   constexpr CPUTileSizes k128{128, 4, 8, 4, 96, true},
       k256{256, 6, 16, 4, 192, true}, k512{512, 6, 64, 2, 96, true},
       kZen4{512, 8, 16, 4, 256, true};
   if (!isX86())
     return k128;
-  llvm::StringMap<bool> has;
-  llvm::SmallVector<llvm::StringRef> own;
-  if (llvm::X86::parseArchX86(cpu) != llvm::X86::CK_None)
-    llvm::X86::getFeaturesForCPU(cpu, own);
-  for (llvm::StringRef feature : own)
-    has[feature] = true;
-  for (llvm::StringRef feature : llvm::split(features, ','))
-    if (!feature.empty())
-      has[feature.drop_front()] = feature[0] == '+';
+  llvm::StringMap<bool> has = getFeatures(*this);
   // The list of a CPU leaves out what others of its features imply.
   if (has.lookup("avx512f") ||
       (has.lookup("avx512vl") && !has.count("avx512f")))
@@ -114,4 +120,13 @@ CPUTileSizes CPUTarget::getTileSizes() const {
   CPUTileSizes sizes = has.lookup("avx2") ? k256 : k128;
   sizes.hasFMA = has.lookup("fma");
   return sizes;
+}
+
+bool CPUTarget::hasMatrixUnit() const {
+  if (!isX86())
+    return false;
+  // (bf16 implies tiles, but a list may take these away.)
+  llvm::StringMap<bool> has = getFeatures(*this);
+  return has.lookup("amx-bf16") &&
+         (!has.count("amx-tile") || has.lookup("amx-tile"));
 }

@@ -16,7 +16,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExpandExp.h"
-#include "StepBuilder.h"
+#include "PanelStep.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -35,55 +36,34 @@ namespace mlir::relattn {
 using namespace mlir;
 using namespace mlir::relattn;
 
-namespace {
-
-/// Lanes = queries.
-class PanelStep : StepBuilder {
-public:
-  PanelStep(OnlineAttentionOp op, OpBuilder &builder)
-      : StepBuilder(op, builder),
-        numLanes(cast<RankedTensorType>(op.getMax().getType()).getDimSize(0)) {}
-
-  SmallVector<Value> lower();
-
-private:
-  AffineMap getMap(ArrayRef<unsigned> dimensions) {
-    return AffineMap::getMultiDimMapWithTargets(Dim::kNumDimensions, dimensions,
-                                                b.getContext());
-  }
-  Value createScores();
-  Value addMask(Value scores, Value mask, AffineMap map);
-
-  int64_t numLanes;
-};
-
-} // namespace
+/// The strip as first accumulators, or zero.
+Value PanelStep::createBias(Value scores, TileKind kind) {
+  Value strip = op.getStrip(), place = op.getPlace();
+  if (!strip)
+    return createFill(0.0, scores, kind);
+  return createGeneric(kind, {Dim::N, Dim::M}, {}, {},
+                       {{scores, getMap({Dim::N, Dim::M})}},
+                       [&](OpBuilder &inner, Location bodyLoc, ValueRange) {
+                         Value n = linalg::IndexOp::create(inner, bodyLoc, 0);
+                         Value m = linalg::IndexOp::create(inner, bodyLoc, 1);
+                         Value back = m, forth = n;
+                         if (!op.getAscending())
+                           std::swap(back, forth);
+                         Value at =
+                             arith::SubIOp::create(inner, bodyLoc, place, back);
+                         at = arith::AddIOp::create(inner, bodyLoc, at, forth);
+                         return SmallVector<Value>{tensor::ExtractOp::create(
+                             inner, bodyLoc, strip, at)};
+                       })
+      .getResult(0);
+}
 
 /// sum_d key * query, from the strip or from zero.
 Value PanelStep::createScores() {
   Value scratch = createBuffer({getMaxKeys(), numLanes},
                                {getNumKeys(), b.getIndexAttr(numLanes)});
   AffineMap map = getMap({Dim::N, Dim::M});
-  Value init;
-  if (Value strip = op.getStrip()) {
-    Value place = op.getPlace();
-    init = createGeneric(
-               TileKind::Bias, {Dim::N, Dim::M}, {}, {}, {{scratch, map}},
-               [&](OpBuilder &inner, Location bodyLoc, ValueRange) {
-                 Value n = linalg::IndexOp::create(inner, bodyLoc, 0);
-                 Value m = linalg::IndexOp::create(inner, bodyLoc, 1);
-                 Value back = m, forth = n;
-                 if (!op.getAscending())
-                   std::swap(back, forth);
-                 Value at = arith::SubIOp::create(inner, bodyLoc, place, back);
-                 at = arith::AddIOp::create(inner, bodyLoc, at, forth);
-                 return SmallVector<Value>{
-                     tensor::ExtractOp::create(inner, bodyLoc, strip, at)};
-               })
-               .getResult(0);
-  } else {
-    init = createFill(0.0, scratch, TileKind::Bias);
-  }
+  Value init = createBias(scratch, TileKind::Bias);
   return createGeneric(
              TileKind::Scores, {Dim::N, Dim::M, Dim::D}, {Dim::D},
              {{op.getKey(), op.getKeyMap()}, {op.getQuery(), op.getQueryMap()}},
@@ -108,6 +88,20 @@ Value PanelStep::addMask(Value scores, Value mask, AffineMap map) {
   return insertSlice(b, loc, masked, scores, offsets, extents);
 }
 
+Value PanelStep::createRow(ArrayRef<Value> ins, Value out, GenericBody body) {
+  AffineMap rows = getMap({Dim::M});
+  SmallVector<MappedValue> mapped;
+  for (Value value : ins)
+    mapped.push_back({value, rows});
+  return createGeneric(TileKind::Row, {Dim::M}, {}, mapped, {{out, rows}}, body)
+      .getResult(0);
+}
+
+SmallVector<Value> PanelStep::multiplyAdd(OpBuilder &builder, Location loc,
+                                          ValueRange args) {
+  return {createMultiplyAdd(builder, loc, args[2], args[0], args[1])};
+}
+
 SmallVector<Value> PanelStep::lower() {
   AffineMap rows = getMap({Dim::M}), tile = getMap({Dim::N, Dim::M});
   Value scores = createScores();
@@ -115,19 +109,12 @@ SmallVector<Value> PanelStep::lower() {
     scores = addMask(scores, op.getBias(), *op.getBiasMap());
   if (op.getMask())
     scores = addMask(scores, op.getMask(), *op.getMaskMap());
+  scores = completeScores(scores);
 
   Value maximum =
       createGeneric(TileKind::Maximum, {Dim::N, Dim::M}, {Dim::N},
                     {{scores, tile}}, {{op.getMaxInit(), rows}}, takeMaximum)
           .getResult(0);
-  auto createRow = [&](ArrayRef<Value> ins, Value out, GenericBody body) {
-    SmallVector<MappedValue> mapped;
-    for (Value value : ins)
-      mapped.push_back({value, rows});
-    return createGeneric(TileKind::Row, {Dim::M}, {}, mapped, {{out, rows}},
-                         body)
-        .getResult(0);
-  };
   Value empty =
       tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{numLanes}, type);
   Value shift = createRow(
@@ -141,36 +128,42 @@ SmallVector<Value> PanelStep::lower() {
         Value below = arith::SubFOp::create(inner, bodyLoc, args[0], args[1]);
         return SmallVector<Value>{createBoundedExp(inner, bodyLoc, below)};
       });
-  Value zeroSum = createFill(0.0, empty, TileKind::Row);
+  Weights weights = createWeights(scores, shift);
+  Value sum = createRow({scale, weights.sum}, op.getSumInit(), multiplyAdd);
+  return {createOutput(weights.factors, scale), maximum, sum};
+}
+
+PanelStep::Weights PanelStep::createWeights(Value scores, Value shift) {
+  AffineMap rows = getMap({Dim::M}), tile = getMap({Dim::N, Dim::M});
+  Value empty =
+      tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{numLanes}, type);
   auto exponentials = createGeneric(
       TileKind::Exp, {Dim::N, Dim::M}, {Dim::N}, {{shift, rows}},
-      {{scores, tile}, {zeroSum, rows}},
+      {{scores, tile}, {createFill(0.0, empty, TileKind::Row), rows}},
       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
         Value below = arith::SubFOp::create(inner, bodyLoc, args[1], args[0]);
         Value weight = createBoundedExp(inner, bodyLoc, below);
         Value sum = arith::AddFOp::create(inner, bodyLoc, args[2], weight);
         return SmallVector<Value>{weight, sum};
       });
-  auto multiplyAdd = [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-    return SmallVector<Value>{
-        createMultiplyAdd(inner, bodyLoc, args[2], args[0], args[1])};
-  };
-  Value sum = createRow({scale, exponentials.getResult(1)}, op.getSumInit(),
-                        multiplyAdd);
+  return {{exponentials.getResult(0)}, exponentials.getResult(1)};
+}
+
+Value PanelStep::createOutput(ArrayRef<Value> weights, Value scale) {
   auto outType = cast<RankedTensorType>(op.getOut().getType());
   Value outEmpty = tensor::EmptyOp::create(b, loc, outType.getShape(), type);
   Value zeroOut = createFill(0.0, outEmpty, TileKind::Zero);
   Value product =
       createGeneric(TileKind::Values, {Dim::E, Dim::M, Dim::N}, {Dim::N},
                     {{op.getValue(), op.getValueMap()},
-                     {exponentials.getResult(0), tile}},
+                     {weights[0], getMap({Dim::N, Dim::M})}},
                     {{zeroOut, op.getOutputMap()}}, accumulateProduct)
           .getResult(0);
-  Value out = createGeneric(TileKind::Rescale, {Dim::E, Dim::M}, {},
-                            {{scale, rows}, {product, op.getOutputMap()}},
-                            {{op.getOutInit(), op.getOutputMap()}}, multiplyAdd)
-                  .getResult(0);
-  return {out, maximum, sum};
+  return createGeneric(
+             TileKind::Rescale, {Dim::E, Dim::M}, {},
+             {{scale, getMap({Dim::M})}, {product, op.getOutputMap()}},
+             {{op.getOutInit(), op.getOutputMap()}}, multiplyAdd)
+      .getResult(0);
 }
 
 /// One query whose scores have a buffer of static size, and to whom all else is
@@ -218,9 +211,14 @@ void relattn::decomposeAttention(RewriterBase &rewriter, OnlineAttentionOp op,
   rewriter.setInsertionPoint(op);
   if (!forWorkgroup)
     scaleQuery(op, rewriter);
-  rewriter.replaceOp(op, forWorkgroup ? lowerBlockStep(op, rewriter)
-                         : isRow(op)  ? lowerRowStep(op, rewriter)
-                                      : PanelStep(op, rewriter).lower());
+  if (op.isPaired())
+    rewriter.replaceOp(op, lowerPairStep(op, rewriter));
+  else if (forWorkgroup)
+    rewriter.replaceOp(op, lowerBlockStep(op, rewriter));
+  else if (isRow(op))
+    rewriter.replaceOp(op, lowerRowStep(op, rewriter));
+  else
+    rewriter.replaceOp(op, PanelStep(op, rewriter).lower());
 }
 
 void relattn::decomposeMerge(RewriterBase &rewriter, MergeOp op) {

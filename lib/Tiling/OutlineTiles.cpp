@@ -26,6 +26,65 @@ namespace mlir::relattn {
 using namespace mlir;
 using namespace mlir::relattn;
 
+/// Constants, and a vector for each row where one says the same: as arguments
+/// they would be passed in memory.
+static void sinkCheap(RewriterBase &rewriter, Region &region) {
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(region, captured);
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPointToStart(&region.front());
+  IRMapping sunk;
+  // Operands before their users.
+  std::function<void(Value)> sink = [&](Value value) {
+    Operation *op = value.getDefiningOp();
+    bool isCheap = op && (isa<vector::BroadcastOp>(op) ||
+                          op->hasTrait<OpTrait::ConstantLike>());
+    if (!isCheap || sunk.contains(value))
+      return;
+    for (Value operand : op->getOperands())
+      sink(operand);
+    rewriter.clone(*op, sunk);
+  };
+  for (Value value : captured) {
+    sink(value);
+    if (Value clone = sunk.lookupOrNull(value))
+      replaceAllUsesInRegionWith(value, clone, region);
+  }
+}
+
+LogicalResult relattn::outlineTile(RewriterBase &rewriter, SymbolTable &symbols,
+                                   scf::ForOp loop) {
+  Location loc = loop.getLoc();
+  rewriter.setInsertionPoint(loop);
+  // Upstream outlines a region of one block.
+  auto region =
+      scf::ExecuteRegionOp::create(rewriter, loc, loop.getResultTypes());
+  {
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.createBlock(&region.getRegion());
+    Operation *clone = rewriter.clone(*loop);
+    scf::YieldOp::create(rewriter, loc, clone->getResults());
+  }
+  rewriter.replaceOp(loop, region->getResults());
+  sinkCheap(rewriter, region.getRegion());
+  func::CallOp call;
+  FailureOr<func::FuncOp> function = outlineSingleBlockRegion(
+      rewriter, loc, region.getRegion(), kOutlinedTile, &call);
+  if (failed(function))
+    return failure();
+  function->setPrivate();
+  symbols.insert(*function);
+  call.setCallee(function->getSymName());
+  (*function)->setAttr("passthrough", rewriter.getStrArrayAttr({"noinline"}));
+  Block *block = &region.getRegion().front();
+  auto yield = cast<scf::YieldOp>(block->getTerminator());
+  SmallVector<Value> results(yield.getOperands());
+  rewriter.inlineBlockBefore(block, region);
+  rewriter.replaceOp(region, results);
+  rewriter.eraseOp(yield);
+  return success();
+}
+
 namespace {
 struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
   using OutlineTilesBase::OutlineTilesBase;
@@ -58,7 +117,7 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
     SmallVector<scf::ForOp> outermost(llvm::make_filter_range(
         loops, [&](scf::ForOp loop) { return !isInner(loop); }));
     for (scf::ForOp loop : outermost)
-      if (failed(outline(rewriter, symbols, loop))) {
+      if (failed(outlineTile(rewriter, symbols, loop))) {
         loop.emitOpError("cannot be outlined");
         return signalPassFailure();
       }
@@ -66,65 +125,6 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
 
   static bool isReduction(scf::ForOp loop) {
     return llvm::any_of(loop.getOps<vector::ContractionOp>(), getReduction);
-  }
-
-  /// Constants, and a vector for each row where one says the same: as arguments
-  /// they would be passed in memory.
-  static void sinkCheap(RewriterBase &rewriter, Region &region) {
-    llvm::SetVector<Value> captured;
-    getUsedValuesDefinedAbove(region, captured);
-    OpBuilder::InsertionGuard guard(rewriter);
-    rewriter.setInsertionPointToStart(&region.front());
-    IRMapping sunk;
-    // Operands before their users.
-    std::function<void(Value)> sink = [&](Value value) {
-      Operation *op = value.getDefiningOp();
-      bool isCheap = op && (isa<vector::BroadcastOp>(op) ||
-                            op->hasTrait<OpTrait::ConstantLike>());
-      if (!isCheap || sunk.contains(value))
-        return;
-      for (Value operand : op->getOperands())
-        sink(operand);
-      rewriter.clone(*op, sunk);
-    };
-    for (Value value : captured) {
-      sink(value);
-      if (Value clone = sunk.lookupOrNull(value))
-        replaceAllUsesInRegionWith(value, clone, region);
-    }
-  }
-
-  LogicalResult outline(RewriterBase &rewriter, SymbolTable &symbols,
-                        scf::ForOp loop) {
-    Location loc = loop.getLoc();
-    rewriter.setInsertionPoint(loop);
-    // Upstream outlines a region of one block.
-    auto region =
-        scf::ExecuteRegionOp::create(rewriter, loc, loop.getResultTypes());
-    {
-      OpBuilder::InsertionGuard guard(rewriter);
-      rewriter.createBlock(&region.getRegion());
-      Operation *clone = rewriter.clone(*loop);
-      scf::YieldOp::create(rewriter, loc, clone->getResults());
-    }
-    rewriter.replaceOp(loop, region->getResults());
-    sinkCheap(rewriter, region.getRegion());
-    func::CallOp call;
-    FailureOr<func::FuncOp> function = outlineSingleBlockRegion(
-        rewriter, loc, region.getRegion(), kOutlinedTile, &call);
-    if (failed(function))
-      return failure();
-    function->setPrivate();
-    symbols.insert(*function);
-    call.setCallee(function->getSymName());
-    (*function)->setAttr("passthrough", rewriter.getStrArrayAttr({"noinline"}));
-    Block *block = &region.getRegion().front();
-    auto yield = cast<scf::YieldOp>(block->getTerminator());
-    SmallVector<Value> results(yield.getOperands());
-    rewriter.inlineBlockBefore(block, region);
-    rewriter.replaceOp(region, results);
-    rewriter.eraseOp(yield);
-    return success();
   }
 };
 } // namespace

@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/StringRef.h"
 
 namespace mlir::relattn {
@@ -28,6 +29,10 @@ inline scf::ForOp getReduction(vector::ContractionOp product) {
     return {};
   return loop;
 }
+
+/// Turns a loop into the call of a function of its own, which is not inlined.
+LogicalResult outlineTile(RewriterBase &rewriter, SymbolTable &symbols,
+                          scf::ForOp loop);
 
 } // namespace mlir::relattn
 

@@ -29,6 +29,12 @@ struct SetCPUTarget : public relattn::impl::SetCPUTargetBase<SetCPUTarget> {
       getOperation().emitError(llvm::toString(target.takeError()));
       return signalPassFailure();
     }
+    if (matrixUnit && !target->hasMatrixUnit()) {
+      getOperation().emitError("target CPU '")
+          << target->cpu
+          << "' has no matrix unit that multiplies bf16 (amx-bf16)";
+      return signalPassFailure();
+    }
     getOperation().walk([&](func::FuncOp function) {
       if (!function.isExternal())
         setTarget(function, *target);

@@ -69,9 +69,11 @@ linalg::GenericOp StepBuilder::createGeneric(std::optional<TileKind> kind,
 }
 
 Value StepBuilder::createBuffer(ArrayRef<int64_t> shape,
-                                ArrayRef<OpFoldResult> sizes) {
+                                ArrayRef<OpFoldResult> sizes, Type element) {
+  if (!element)
+    element = type;
   if (ShapedType::isDynamicShape(shape))
-    return tensor::EmptyOp::create(b, loc, sizes, type);
+    return tensor::EmptyOp::create(b, loc, sizes, element);
   Operation *worker = op;
   while (!worker->getParentOp()->hasTrait<OpTrait::HasParallelRegion>() &&
          !worker->getParentOp()->hasTrait<OpTrait::IsIsolatedFromAbove>())
@@ -81,7 +83,7 @@ Value StepBuilder::createBuffer(ArrayRef<int64_t> shape,
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(worker->getBlock());
     buffer = bufferization::AllocTensorOp::create(
-        b, loc, RankedTensorType::get(shape, type), ValueRange());
+        b, loc, RankedTensorType::get(shape, element), ValueRange());
   }
   if (getConstantIntValues(sizes) == SmallVector<int64_t>(shape))
     return buffer;
@@ -89,6 +91,8 @@ Value StepBuilder::createBuffer(ArrayRef<int64_t> shape,
 }
 
 OpFoldResult StepBuilder::getNumKeys() {
+  if (Value keys = op.getNumKeys())
+    return getAsOpFoldResult(keys);
   unsigned position =
       *op.getKeyMap().getResultPosition(b.getAffineDimExpr(Dim::N));
   return tensor::getMixedSize(b, loc, op.getKey(), position);

@@ -3,9 +3,9 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the three forms of a step share: panels of queries
-// (DecomposeAttention.cpp), a single row (DecomposeRow.cpp), and the block of a
-// workgroup (DecomposeBlock.cpp).
+// What the forms of a step share: panels of queries (PanelStep.h,
+// DecomposeAttention.cpp, and in pairs DecomposePairs.cpp), a single row
+// (DecomposeRow.cpp), and the block of a workgroup (DecomposeBlock.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,7 +45,8 @@ protected:
                                   ArrayRef<MappedValue> outs, GenericBody body);
   /// `sizes` of a buffer of the worker's own, of `shape`, outside of all loops.
   /// Without a static shape it is an allocation for each step.
-  Value createBuffer(ArrayRef<int64_t> shape, ArrayRef<OpFoldResult> sizes);
+  Value createBuffer(ArrayRef<int64_t> shape, ArrayRef<OpFoldResult> sizes,
+                     Type element = {});
   /// 0 where a mask of i1 is true, -inf where it is false.
   Value widenMask(Value mask, AffineMap map);
   /// The number of keys, and a bound of it; dynamic if there is none.
@@ -63,6 +64,9 @@ Value createShift(OpBuilder &builder, Location loc, Value maximum);
 
 /// The step of a single query whose number of keys is bounded: out, max, sum.
 SmallVector<Value> lowerRowStep(OnlineAttentionOp op, OpBuilder &builder);
+
+/// The step of a panel of queries and keys in pairs: out, max, sum.
+SmallVector<Value> lowerPairStep(OnlineAttentionOp op, OpBuilder &builder);
 
 /// The step of a workgroup: out, max, sum.
 SmallVector<Value> lowerBlockStep(OnlineAttentionOp op, OpBuilder &builder);

@@ -42,7 +42,7 @@ static constexpr StringLiteral kRewrite = "TileAttention";
 // The loops
 //===----------------------------------------------------------------------===//
 
-/// The current entry, from the loop over workers.
+/// The current entry, from the loop over workers; nothing: the one that it is.
 void AttentionTiler::enter(ValueRange ivs) {
   for (auto [dimension, iv] : llvm::zip(batch, ivs))
     entry[dimension] = iv;
@@ -111,7 +111,7 @@ std::pair<Value, Value> AttentionTiler::getVisibleKeys() {
 /// out, max and sum of the block before any key. Destinations of different
 /// content: equal ones would be merged and copied.
 SmallVector<Value> AttentionTiler::createState() {
-  return {createFilled({sizes.panels, width, sizes.lanes}, 0.0,
+  return {createFilled({sizes.panels, getOutRows(), sizes.lanes}, 0.0,
                        TileKind::FillPanels),
           createFilled({sizes.panels, sizes.lanes},
                        -std::numeric_limits<double>::infinity(), TileKind::Row),
@@ -123,9 +123,11 @@ SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
   queryPanels = createQueryPanels();
   SmallVector<Value> state = createState();
   Value keyScratch, valueScratch;
-  if (isBlockCopied(key, keyMap, Dim::D))
+  if (sizes.arePairs()) // of whole chunks; the strip hides what is too early
+    begin = mul(compute<arith::DivUIOp>(begin, number(kChunk)), number(kChunk));
+  if (!sizes.arePairs() && isBlockCopied(key, keyMap, Dim::D))
     keyScratch = createScratch({sizes.keys, depth}, accumulator);
-  if (isBlockCopied(value, valueMap, Dim::E))
+  if (!sizes.arePairs() && isBlockCopied(value, valueMap, Dim::E))
     valueScratch = createScratch({sizes.keys, width}, accumulator);
   Value stripScratch = createStripScratch();
   auto keyLoop = scf::ForOp::create(
@@ -133,9 +135,11 @@ SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
       [&](OpBuilder &, Location, Value first, ValueRange args) {
         firstKey = first;
         blockKeys = min(sub(end, first), number(sizes.keys));
-        keyBlock = getBlock(key, keyMap, Dim::D, keyScratch, keyOrder);
-        valueBlock =
-            getBlock(value, valueMap, Dim::E, valueScratch, valueOrder);
+        if (!sizes.arePairs()) {
+          keyBlock = getBlock(key, keyMap, Dim::D, keyScratch, keyOrder);
+          valueBlock =
+              getBlock(value, valueMap, Dim::E, valueScratch, valueOrder);
+        }
         createBlockStrip(stripScratch);
         auto panelLoop = scf::ForOp::create(
             b, loc, zero, numPanels, one, args,
@@ -338,12 +342,45 @@ static TileSizes getRowSizes(int64_t numQueries,
   return sizes;
 }
 
+/// Sizes for a CPU's matrix unit, if it is worth the copies that it needs and
+/// what it pads: no more than half of the work.
+static std::optional<TileSizes>
+getPairSizes(AttentionOp op, const AttentionTileOptions &options) {
+  // Four tiles of accumulators side by side; more keys share the rescaling of
+  // an output, fewer leave more of a causal band's blocks alone.
+  TileSizes sizes{/*lanes=*/4 * kWords, /*panels=*/4, /*keys=*/8 * kChunk,
+                  options.workers};
+  sizes.valueParts = options.valueParts;
+  int64_t queries = op.getStaticSize(AttentionOp::M),
+          depth = op.getStaticSize(AttentionOp::D),
+          width = op.getStaticSize(AttentionOp::E);
+  if (std::max(depth, width) >= 128)
+    sizes.keys /= 2;
+  bool isOneBlock =
+      ShapedType::isStatic(queries) && queries <= sizes.lanes * sizes.panels;
+  // What is visible must be known where keys and values are copied.
+  bool isOfEntry =
+      op.getKeyLengths() ||
+      (op.getQueryOffset() && !op.getQueryOffset().getType().isIndex());
+  bool isKnown =
+      !isOfEntry || (op.getKeyMap().isFunctionOfDim(AttentionOp::B) &&
+                     op.getValueMap().isFunctionOfDim(AttentionOp::B));
+  uint64_t padded = llvm::alignTo(depth, kChunk) + llvm::alignTo(width, kWords);
+  if (options.valueParts == 0 || !op.getAccumulatorType().isF32() ||
+      isOneBlock || !isKnown || 2 * padded > uint64_t(3 * (depth + width)) ||
+      op->getParentWithTrait<OpTrait::HasParallelRegion>())
+    return std::nullopt;
+  return sizes;
+}
+
 /// The sizes for one op; of a dynamic number of queries, for many.
 static TileSizes getTileSizes(AttentionOp op,
                               const AttentionTileOptions &options) {
   TileSizes sizes{options.lanes, options.panels, options.keys, options.workers};
   if (options.workgroups)
     return getWorkgroupSizes(op, options);
+  if (std::optional<TileSizes> pairs = getPairSizes(op, options))
+    return *pairs;
   if (op.getAccumulatorType().isF64()) {
     sizes.lanes = std::max<int64_t>(sizes.lanes / 2, 1);
     sizes.keys = std::max<int64_t>(sizes.keys / 2, 1);
@@ -425,6 +462,10 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
       getOperation()->emitError("expected tile sizes of at least 1");
       return signalPassFailure();
     }
+    if (valueParts != 0 && valueParts != 2 && valueParts != 3) {
+      getOperation()->emitError("expected values of 2 or 3 parts, or none");
+      return signalPassFailure();
+    }
     AttentionTileOptions options;
     options.lanes = lanes;
     options.panels = panels;
@@ -435,6 +476,7 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
     options.dynamicRows = dynamicRows;
     options.workgroups = workgroups;
     options.matrixUnits = matrixUnits;
+    options.valueParts = valueParts;
     options.sharedBytes = sharedBytes;
     IRRewriter rewriter(&getContext());
     for (AttentionOp op : ops) {

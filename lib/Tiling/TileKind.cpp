@@ -15,9 +15,11 @@ using namespace mlir::relattn;
 
 static constexpr StringLiteral kAttribute = "relattn.tile";
 static constexpr StringLiteral kNames[] = {
-    "pack",     "copy",       "fill", "fill_panels", "row",     "bias",
-    "scores",   "mask",       "max",  "exp",         "dots",    "dots_zero",
-    "dots_sum", "row_values", "zero", "values",      "rescale", "rare_rescale"};
+    "pack",      "copy",        "fill",         "fill_panels", "row",
+    "bias",      "scores",      "mask",         "max",         "exp",
+    "dots",      "dots_zero",   "dots_sum",     "row_values",  "zero",
+    "values",    "rescale",     "rare_rescale", "split",       "exp_split",
+    "pair_bias", "pair_scores", "pair_values"};
 
 void relattn::setTileKind(Operation *op, TileKind kind) {
   op->setDiscardableAttr(

@@ -391,7 +391,8 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
                        [&](TilingInterface op) {
                          return tiler.tileByFallingSizes(op, 0, {kSumRows, 1});
                        })) ||
-        failed(forEach({Kind::Fill, Kind::Copy}, byRow)) ||
+        failed(forEach({Kind::Fill, Kind::Copy, Kind::Split, Kind::ExpSplit},
+                       byRow)) ||
         failed(forEach({Kind::FillPanels}, [&](TilingInterface op) {
           return success(succeeded(tiler.tile(op, {1, 1, 0})));
         })))

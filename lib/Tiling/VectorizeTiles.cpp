@@ -160,10 +160,17 @@ struct VectorizeTiles
       signalPassFailure();
   }
 
+  /// Products in pairs and what they start from.
+  static bool isMatrixUnits(TileKind kind) {
+    return kind == TileKind::PairBias || kind == TileKind::PairScores ||
+           kind == TileKind::PairValues;
+  }
+
   void vectorize(RewriterBase &rewriter) {
     SmallVector<linalg::LinalgOp> ops;
     getOperation()->walk([&](linalg::LinalgOp op) {
-      if (getTileKind(op))
+      if (std::optional<TileKind> kind = getTileKind(op);
+          kind && !isMatrixUnits(*kind))
         ops.push_back(op);
     });
     for (linalg::LinalgOp op : ops) {

@@ -203,3 +203,219 @@ func.func @c5_scale(%q: tensor<8x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf3
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>)  outs(%out, %max, %sum : tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) {indexing_maps = [#md, #nd, #ne, #em], scale = 0x7FF0000000000000 : f64}
   return
 }
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_no_keys(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] factors in pairs, of i32, come with their number of keys, and no others do}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_keys_of_f32(%q: tensor<8x64xf32>, %k: tensor<?x8xf32>, %v: tensor<?x48xf32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] factors in pairs, of i32, come with their number of keys, and no others do}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x64xf32>, tensor<?x8xf32>, tensor<?x48xf32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_maps(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected maps to (d, m), (n, d), (n, e) and (e, m) for factors in pairs}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, affine_map<(m, n, d, e) -> (e, n)>, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_key_of_f32(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xf32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected factors of i32 and tiles of f32, got 'tensor<?x3x32xf32>'}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xf32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_f64(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf64>, %max: tensor<64xf64>, %sum: tensor<64xf64>) {
+  // expected-error @+1 {{[C6] expected factors of i32 and tiles of f32}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf64>, tensor<64xf64>, tensor<64xf64>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_words(%q: tensor<3x24x64xi32>, %k: tensor<?x3x24xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x24x64xi32>, tensor<?x3x24xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_parts(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x1x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x1x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_lanes(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x32xf32>, %max: tensor<32xf32>, %sum: tensor<32xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x32xf32>, tensor<32xf32>, tensor<32xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_rank(%q: tensor<3x32x64xi32>, %k: tensor<?x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_chunks(%q: tensor<3x32x64xi32>, %k: tensor<64x3x32xi32>, %v: tensor<3x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected 32 keys for each chunk of values}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<64x3x32xi32>, tensor<3x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_scale(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected a query with the scale in its pairs}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em], scale = 0.5 : f64}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_query_parts(%q: tensor<2x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<2x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_dynamic_query(%q: tensor<3x32x?xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x?xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_columns(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x40x16xi32>, %n: index, %out: tensor<40x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x40x16xi32>) keys %n outs(%out, %max, %sum : tensor<40x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_queries(%q: tensor<3x32x20xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x20xf32>, %max: tensor<20xf32>, %sum: tensor<20xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x20xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x20xf32>, tensor<20xf32>, tensor<20xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_other_columns(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<64x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<64x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_dynamic_chunks(%q: tensor<3x32x64xi32>, %k: tensor<64x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected 32 keys for each chunk of values}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<64x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_max_keys(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected max_keys to be a multiple of 32, got 33}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em], max_keys = 33 : i64}
+  return
+}

@@ -4,6 +4,8 @@
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v4 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=AVX512
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=znver4 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=ZEN4
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py | FileCheck %s --check-prefix=SSE2
+// RUN: relattn-opt %s --relattn-to-cpu="target-cpu=sapphirerapids matrix-unit=highest" | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=AMX
+// RUN: relattn-opt %s --relattn-to-cpu="target-cpu=sapphirerapids matrix-unit=high" | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | %python %source/tools/list_hot_loops.py --no-spills | FileCheck %s --check-prefix=HIGH
 // Where multiply-adds are not fused nothing calls the library for one.
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64 | mlir-translate --mlir-to-llvmir | %llvm_bin/clang -x ir - -O3 -S -o - -Wno-override-module | FileCheck %s --check-prefix=CALLS
 // CALLS-NOT: fmaf
@@ -31,6 +33,15 @@
 // ZEN4-DAG: relattn_tile: {{.*}} 32 products of zmm, 32 broadcasts, 0 on the stack
 // ZEN4-DAG: relattn_tile_2: {{.*}} 48 products of zmm, 48 broadcasts, 0 on the stack
 // ZEN4: loops of register tiles, 0 with stack traffic
+// Four tiles of accumulators and six products of parts for each chunk, of half a
+// panel as well; loops over the two chunks of d are unrolled.
+// AMX-DAG: relattn_tile: {{.*}} {{48|96}} products of tmm, 0 broadcasts, 0 on the stack
+// AMX-DAG: relattn_tile_0: {{.*}} 24 products of tmm, 0 broadcasts, 0 on the stack
+// AMX-DAG: relattn_tile_1: {{.*}} {{48|96}} products of tmm, 0 broadcasts, 0 on the stack
+// AMX-DAG: relattn_tile_2: {{.*}} 24 products of tmm, 0 broadcasts, 0 on the stack
+// AMX: loops of register tiles, 0 with stack traffic
+// HIGH: relattn_tile_0: {{.*}} {{12|24}} products of tmm, 0 broadcasts, 0 on the stack
+// HIGH: loops of register tiles, 0 with stack traffic
 // On SSE2 one more loop is listed, and with stack traffic: the rescaling of a tile
 // without keys, which LLVM takes out of the loop over them.
 // SSE2: relattn_tile: {{.*}} 32 products of xmm, {{.*}} 0 on the stack

@@ -105,3 +105,31 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// CHECK-LABEL: func @pairs
+// CHECK: relattn.online_attention {{.*}} : tensor<3x16x32xi32>, tensor<?x3x16xi32>, tensor<?x2x32x16xi32>) keys
+func.func @pairs(%q: tensor<?x32xf32>, %init: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %out = relattn.attention ins(%q, %q, %q : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>) outs(%init : tensor<?x32xf32>)
+  return %out : tensor<?x32xf32>
+}
+
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %attention = transform.structured.match ops{["relattn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %loops = transform.relattn.tile_attention %attention {value_parts = 2 : i64} : (!transform.any_op) -> !transform.any_op
+    transform.yield
+  }
+}
+
+// -----
+
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %attention = transform.structured.match ops{["relattn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    // expected-error @+1 {{attribute 'value_parts' failed to satisfy constraint: 64-bit signless integer attribute whose value is 0, 2 or 3}}
+    %loops = transform.relattn.tile_attention %attention {value_parts = 1 : i64} : (!transform.any_op) -> !transform.any_op
+    transform.yield
+  }
+}

@@ -3,6 +3,7 @@
 // each, are what the schedule costs.
 // RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
 // RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1 target-cpu=x86-64-v4" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
+// RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1 target-cpu=sapphirerapids matrix-unit=highest" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s --check-prefix=AMX
 // RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1" | mlir-translate --mlir-to-llvmir | FileCheck %s --check-prefix=LLVM
 // LLVM-NOT: @memrefCopy
 // LLVM-NOT: llvm.masked
@@ -14,6 +15,20 @@
 // CHECK-NOT: memref.copy
 // CHECK-NOT: linalg.
 // CHECK: return
+// Keys and values are split into pairs in place.
+// AMX-LABEL: func.func @bidirectional
+// AMX: scf.forall
+// AMX-NOT: memref.copy
+// AMX-NOT: linalg.
+// AMX: memref.alloc(
+// AMX-NOT: memref.alloc(
+// AMX: scf.forall
+// AMX: scf.forall ({{.*}}) in (2, 12, %{{.*}})
+// AMX-NOT: memref.alloc(
+// AMX-NOT: vector.mask
+// AMX-NOT: memref.copy
+// AMX-NOT: linalg.
+// AMX: return
 func.func @bidirectional(%q: tensor<2x12x?x64xf32>, %k: tensor<2x12x?x64xf32>, %table: tensor<32x12xf32>, %init: tensor<2x12x?x64xf32>) -> tensor<2x12x?x64xf32> {
   %out = relattn.attention ins(%q, %k, %k : tensor<2x12x?x64xf32>, tensor<2x12x?x64xf32>, tensor<2x12x?x64xf32>)
     bias(#relattn.t5<buckets = 32, max_distance = 128, bidirectional>, %table : tensor<32x12xf32>) outs(%init : tensor<2x12x?x64xf32>)

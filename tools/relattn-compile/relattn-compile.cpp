@@ -322,6 +322,12 @@ static LogicalResult compile(const Options &options,
       translateModuleToLLVMIR(*module, llvmContext);
   if (!translated)
     return fail("the module is not in the LLVM dialect after the passes");
+  // LLVM's fast register allocator does not know tiles that loops carry.
+  if (options.level == 0 &&
+      llvm::any_of(*translated, [](const llvm::Function &function) {
+        return function.getName().starts_with("llvm.x86.tdp");
+      }))
+    return fail("-O0 cannot compile the code of a matrix unit: use -O1");
   std::unique_ptr<llvm::TargetMachine> machine =
       createTarget(*translated, options.level, options.cpu);
   if (!machine)

@@ -264,6 +264,17 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     neighbouring keys do. It holds the bias of a head, and -inf outside of the
     band. Indexing maps are over (m, n, d, e), any order of dimensions.
 
+    For a CPU's matrix unit the factors come in pairs of bf16, each number as the
+    sum of some of them (Henry, Tang and Heinecke 2019): query and key of three,
+    x = x0 + x1 + x2, whose products x_a * y_b with a + b <= 2 count; value, and
+    the weights that it meets, of P = 3 or of two, whose products with a + b <= 1
+    do. A word
+    of i32 holds the numbers 32 c + w (its low half) and 32 c + 16 + w of the
+    dimension that the product sums over: query is [part, word of d, m], key
+    [n, part, word of d], value [c of n, part, e, w]. `keys` of the n count: their
+    number is padded to a multiple of 32, by values that are finite; d is padded by
+    zeros.
+
     Constraints:
 
     - C1: query, key, value and out are of rank 2, over {m, d}, {n, d}, {n, e} and
@@ -277,6 +288,11 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
       a map, a projected permutation of m and n.
     - C5: `max_keys`, an upper bound of a dynamic n, is positive; without it the
       scores of a tile have no static size. The scale is finite.
+    - C6: in pairs, the shapes are 3xWxM, Nx3xW and CxPxEx16, where W, M and E are
+      multiples of 16, and N = 32 C and C alone may be dynamic; `max_keys`, if
+      there is one, is a multiple of 32; the accumulator is f32; the maps say
+      (d, m), (n, d), (n, e) and (e, m); the scale is 1. They come with `keys`, and
+      nothing else does.
 
     Example:
 
@@ -308,6 +324,7 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     AnyRankedTensor:$out_init,
     AnyRankedTensor:$max_init,
     AnyRankedTensor:$sum_init,
+    Optional<Index>:$num_keys,
     Optional<AnyRankedTensor>:$strip,
     Optional<Index>:$place,
     Optional<AnyRankedTensor>:$bias,
@@ -324,6 +341,7 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
   let assemblyFormat = [{
     `ins` `(` $query `,` $key `,` $value `:`
       type($query) `,` type($key) `,` type($value) `)`
+    ( `keys` $num_keys^ )?
     ( `strip` `(` $strip^ (`at` $place^)? (`ascending` $ascending^)? `:`
       type($strip) `)` )?
     ( `bias` `(` $bias^ `:` type($bias) `)` )?
@@ -339,6 +357,11 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
 
     /// The dimensions of the iteration space, in their order.
     enum Dimension : unsigned { M, N, D, E, kNumDimensions };
+
+    /// Whether the factors are pairs of bf16.
+    bool isPaired() {
+      return ::mlir::getElementTypeOrSelf(getQuery().getType()).isInteger(32);
+    }
 
     ::mlir::AffineMap getQueryMap() { return getIndexingMap(0); }
     ::mlir::AffineMap getKeyMap() { return getIndexingMap(1); }

@@ -25,6 +25,10 @@ enum class CPUSchedule { Tuned, Reference };
 /// How the loops of a CPU target share the machine.
 enum class CPUThreads { None, OpenMP };
 
+/// How a CPU's matrix unit, which multiplies bf16, is used for f32; named as
+/// PyTorch's precisions of products of f32 are.
+enum class CPUMatrixUnit { None, Highest, High };
+
 struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
   Option<CPUSchedule> schedule{
       *this, "schedule",
@@ -64,6 +68,18 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
                      "rows of a decode step: code for few and for many "
                      "(default: false, many)"),
       llvm::cl::init(false)};
+  Option<CPUMatrixUnit> matrixUnit{
+      *this, "matrix-unit",
+      llvm::cl::desc(
+          "Use of the CPU's matrix unit, Intel's AMX, for many queries "
+          "(default: none); an error where the CPU has none"),
+      llvm::cl::init(CPUMatrixUnit::None),
+      llvm::cl::values(
+          clEnumValN(CPUMatrixUnit::None, "none", "fused multiply-adds"),
+          clEnumValN(CPUMatrixUnit::Highest, "highest",
+                     "each f32 as three bf16: errors as of f32"),
+          clEnumValN(CPUMatrixUnit::High, "high",
+                     "weights and values as two: 2^-16 of the largest value"))};
 };
 
 /// relattn-to-cpu: from relattn, linalg, tensor, arith, math, scf and func to

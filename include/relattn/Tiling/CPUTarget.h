@@ -44,6 +44,8 @@ struct CPUTarget {
                                        llvm::StringRef features);
 
   CPUTileSizes getTileSizes() const;
+  /// Whether it has a matrix unit that multiplies bf16: AMX.
+  bool hasMatrixUnit() const;
 };
 
 } // namespace mlir::relattn

@@ -15,6 +15,9 @@
 #include "mlir/Pass/Pass.h"
 
 namespace mlir {
+namespace amx {
+class AMXDialect;
+} // namespace amx
 namespace arith {
 class ArithDialect;
 } // namespace arith
@@ -27,6 +30,12 @@ class BufferizationDialect;
 namespace func {
 class FuncDialect;
 } // namespace func
+namespace LLVM {
+class LLVMDialect;
+} // namespace LLVM
+namespace memref {
+class MemRefDialect;
+} // namespace memref
 namespace linalg {
 class LinalgDialect;
 } // namespace linalg

@@ -57,6 +57,14 @@ def TileAttention : Pass<"relattn-tile-attention",
     parts of its keys that `workers` would take, the keys are split into these
     parts, whose states `relattn.merge` joins in a second loop over (b, g, r).
 
+    With `value-parts`, for a CPU's matrix unit, an attention of many queries has
+    keys, values and queries as sums of bf16, two numbers to a word of i32: the
+    first two in copies, made before the loops, of 2 bytes for each part of each
+    number, d and e padded to what the unit's tiles hold. Panels have 64 queries,
+    four share a block of 256 keys (128 for d or e of 128 and more). Those of f64, of a d or e that the unit's tiles would pad to more than
+    one and a half times the work, whose queries are rows or one block, or in
+    somebody's parallel loop stay as they are.
+
     With `workgroups`, for a GPU, queries, keys and values stay in their type and
     place, scores are not transposed, and the keys are met in up to four loops:
     whole tiles whose offsets are all in the first interval of the bucketing,
@@ -89,6 +97,9 @@ def TileAttention : Pass<"relattn-tile-attention",
            "Blocks of `lanes` queries for the workgroups of a GPU">,
     Option<"matrixUnits", "matrix-units", "bool", "true",
            "The GPU has matrix units with factors of 16 bits">,
+    Option<"valueParts", "value-parts", "int64_t", "0",
+           "For a CPU's matrix unit: factors in pairs of bf16, queries and keys as "
+           "sums of 3, values and weights of 2 or 3 (0: not)">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
            "Bytes of shared memory that tiles without matrix units fit into, if "
            "any do (0: not looked at)">
@@ -124,9 +135,10 @@ def DecomposeAttention : Pass<"relattn-decompose-attention",
            "level, powers of 2">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
-    "::mlir::tensor::TensorDialect"
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 
@@ -140,6 +152,8 @@ def TileRegisters : Pass<"relattn-tile-registers",
     one, which is less code). The maximum is tiled
     with the scores fused into it, the rescaling with the value product.
     Other linalg is left alone.
+
+    Products in pairs are whole tiles of a matrix unit and left alone.
 
     The second step (`loops=reduction`) tiles the reductions of the two products
     by 1. It needs the first one's tiles to be static: canonicalise between them.
@@ -181,6 +195,28 @@ def VectorizeTiles : Pass<"relattn-vectorize-tiles",
     "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
     "::mlir::vector::VectorDialect"
+  ];
+}
+
+def ConvertTilesToAMX : Pass<"relattn-convert-tiles-to-amx",
+                             "::mlir::ModuleOp"> {
+  let summary = "Multiply pairs of bf16 by Intel's matrix unit";
+  let description = [{
+    After bufferisation: each product in pairs (`relattn.tile` is `pair_scores` or
+    `pair_values`) becomes loops of `amx` in a function of its own: tiles of 16 x
+    16 accumulators, two by two where there are as many, six products of parts for
+    each chunk of 32. A function that contains one asks Linux, where it begins,
+    for the permission to use the unit (a system call; again is allowed).
+
+    Sizes are multiples of 16, or, where they are dynamic, of 32, as
+    `relattn-tile-attention` makes them. Other linalg is left alone; without this
+    pass, or on another CPU, the products are loops that compute the same but for
+    rounding.
+  }];
+  let dependentDialects = [
+    "::mlir::amx::AMXDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
   ];
 }
 
@@ -252,7 +288,10 @@ def SetCPUTarget : Pass<"relattn-set-cpu-target", "::mlir::ModuleOp"> {
     Option<"cpu", "cpu", "std::string", "\"native\"",
            "CPU as LLVM names it; native: the host's">,
     Option<"features", "features", "std::string", "\"\"",
-           "Changes of its features, such as +avx2,-avx512f">
+           "Changes of its features, such as +avx2,-avx512f">,
+    Option<"matrixUnit", "matrix-unit", "bool", "false",
+           "The code has instructions of the CPU's matrix unit: an error where it "
+           "has none">
   ];
 }
 

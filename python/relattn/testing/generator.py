@@ -32,12 +32,15 @@ def drops_wrong_unit(dims, sizes):
 class Generator:
     """A stream of cases from a seed; `next()` also counts what it drew in
     `tags` of the case. `for_gpu`: types and depths that its schedules tell
-    apart, no size of 0. `dtypes` and `max_depth`: of what can be drawn, what is."""
+    apart, no size of 0. `many_queries`: half of the cases have more queries than a
+    block, and a d and e that a CPU's matrix unit takes. `dtypes` and `max_depth`: of
+    what can be drawn, what is."""
 
-    def __init__(self, seed, budget=BUDGET, for_gpu=False, dtypes=None, max_depth=None):
+    def __init__(self, seed, budget=BUDGET, for_gpu=False, many_queries=False, dtypes=None, max_depth=None):
         self.rng = np.random.default_rng(seed)
-        self.budget = budget
+        self.budget = 3 * budget if many_queries else budget
         self.for_gpu = for_gpu
+        self.many_queries = many_queries
         self.dtypes = [t for t in (GPU_DTYPES if for_gpu else DTYPES) if not dtypes or np.dtype(t).name in dtypes]
         self.depths = [d for d in (GPU_DEPTHS if for_gpu else DEPTHS) if not max_depth or d <= max_depth]
 
@@ -63,6 +66,12 @@ class Generator:
             return self.pick(*LONG_LENGTHS) if self.chance(0.15) else self.pick(*LENGTHS)
 
         depth = self.pick(*self.depths)
+        if self.many_queries and self.chance(0.5):
+            return {
+                "b": self.pick(1, 1, 2), "g": self.pick(1, 2), "r": self.pick(1, 1, 2),
+                "m": self.pick(257, 300, 320, 512), "n": self.pick(31, 33, 64, 255, 257, 300, 512),
+                "d": self.pick(24, 32, 33, 64, 96), "e": self.pick(16, 24, 40, 64, 80),
+            }
         return {
             "b": 0 if self.chance(0.01) else self.pick(1, 1, 2, 3),
             "g": 0 if self.chance(0.005) else self.pick(1, 2, 3, 4),

@@ -61,7 +61,8 @@ def run_module(seed, count, pipeline, keep, limits):
     """`count` cases in one module and process; returns what to report."""
     for_gpu = is_for_gpu(pipeline)
     has_matrix_units = for_gpu and tile_classes.has_matrix_units(" ".join(pipeline))
-    generator = Generator(seed, for_gpu=for_gpu, **limits)
+    value_parts = tile_classes.value_parts(" ".join(pipeline))
+    generator = Generator(seed, for_gpu=for_gpu, many_queries=value_parts > 0, **limits)
     cases = [generator.next() for _ in range(count)]
     results = [case.expected() for case in cases]
     text = "".join(
@@ -80,7 +81,9 @@ def run_module(seed, count, pipeline, keep, limits):
         if for_gpu:
             tags["schedule mma" if has_matrix_units and case.on_matrix_units() else "schedule simt"] += 1
         tags["a query sees nothing"] += bool((result.lse == float("-inf")).any())
-        ratio, message = case.check(case.run(module, f"case_{i}", result), result, rounds_weights=has_matrix_units and case.on_matrix_units())
+        outputs = case.run(module, f"case_{i}", result)
+        ratio, message = case.check(outputs, result, rounds_weights=has_matrix_units and case.on_matrix_units(),
+                                    splits_values=value_parts == 2 and tile_classes.are_pairs(case))
         dtype = case.query.dtype.name
         worst[dtype] = max(worst.get(dtype, 0.0), ratio)
         if message:

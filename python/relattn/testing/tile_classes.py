@@ -34,6 +34,9 @@ DYNAMIC_ROWS = "rows of a dynamic number"
 HALF = "half a panel"
 #: Panels are not made narrower.
 MIN_LANES = 16
+#: In pipelines for a CPU's matrix unit: its lanes, panels and keys.
+PAIRS = ["factors in pairs", "in pairs, second block of queries", "in pairs, second block of keys"]
+PAIR_SIZES = 64, 4, 256
 #: In pipelines with `workers`.
 SPLIT = ["rows with split keys", "panels with split keys", "blocks of fewer panels"]
 
@@ -49,6 +52,8 @@ def expected(pipeline):
         classes = [*classes, DYNAMIC_ROWS]
     if options(pipeline)["lanes"] // 2 >= MIN_LANES:
         classes = [*classes, HALF]
+    if value_parts(pipeline):
+        classes = classes + PAIRS
     if options(pipeline)["lanes"] == 1:
         classes.remove("tiles of few queries")
     return classes
@@ -66,6 +71,33 @@ def options(pipeline):
     return sizes
 
 
+def value_parts(pipeline):
+    """Of numbers in pairs of bf16, for a CPU's matrix unit; 0: not in pairs."""
+    found = re.search(r"\b(?:value-parts=(\d)|matrix-unit=(highest|high)\b)", pipeline)
+    return int(found[1] or {"highest": 3, "high": 2}[found[2]]) if found else 0
+
+
+def sizes_of(case):
+    size = {}
+    for dims, array in zip(case.maps, (case.query, case.key, case.value)):
+        size.update(zip(dims, array.shape))
+    return size
+
+
+def are_pairs(case):
+    """Whether relattn-tile-attention takes a case to a CPU's matrix unit, if it is
+    to use one; of a dynamic number of queries that is few, `dynamic-rows` does not."""
+    size = sizes_of(case)
+    if {"d", "e"} & set(case.dynamic) or 0 in size.values() or case.query.dtype == np.float64:
+        return False
+    lanes, panels, _ = PAIR_SIZES
+    padded = -(-size["d"] // 32) * 32 + -(-size["e"] // 16) * 16
+    is_one_block = "m" not in case.dynamic and size["m"] <= lanes * panels
+    of_entry = case.key_lengths is not None or np.ndim(case.query_offset) > 0
+    is_known = not of_entry or all("b" in dims for dims in case.maps[1:3])
+    return not is_one_block and is_known and 2 * padded <= 3 * (size["d"] + size["e"])
+
+
 def block_panels(panels, all_panels, entries, workers):
     """Panels of a block, as relattn-tile-attention chooses them."""
     ceil_div = lambda a, b: -(-a // b)
@@ -78,9 +110,7 @@ def block_panels(panels, all_panels, entries, workers):
 
 def tile_classes(case, pipeline=""):
     """Counts of CLASSES and SPLIT; none where d or e is dynamic or a size 0."""
-    size = {}
-    for dims, array in zip(case.maps, (case.query, case.key, case.value)):
-        size.update(zip(dims, array.shape))
+    size = sizes_of(case)
     counts = Counter()
     if {"d", "e"} & set(case.dynamic) or 0 in size.values():
         return counts
@@ -100,6 +130,12 @@ def tile_classes(case, pipeline=""):
     # What the compiler knows.
     parts = -(-workers // np.prod([size.get(d, 1) for d in "bgr" if d not in case.dynamic]))
     are_rows = m <= option["rows"] and (not is_dynamic or "dynamic-rows" in pipeline)
+    if not are_rows and value_parts(pipeline) and are_pairs(case):
+        counts[PAIRS[0]] += 1
+        counts[PAIRS[1]] += m > PAIR_SIZES[0] * PAIR_SIZES[1]
+        counts[PAIRS[2]] += n > PAIR_SIZES[2]
+        lanes, panels, keys = PAIR_SIZES
+        keys >>= max(size["d"], size["e"]) >= 128
     if are_rows:
         counts["rows"] += not is_dynamic
         counts[DYNAMIC_ROWS] += is_dynamic

@@ -22,9 +22,19 @@ def clang(target, *arguments):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+@functools.cache
+def predefined_macros(target):
+    return clang(target, "-dM", "-E", "-x", "c", "/dev/null")
+
+
+def has_matrix_unit(target):
+    """Intel's AMX, of bf16."""
+    return "__AMX_BF16__" in predefined_macros(target)
+
+
 def instruction_set(target):
     """Of a processor, by the macros of clang."""
-    macros = clang(target, "-dM", "-E", "-x", "c", "/dev/null")
+    macros = predefined_macros(target)
     return next((name for macro, name in (("__AVX512F__", "AVX-512"), ("__AVX2__", "AVX2"), ("__SSE2__", "SSE2"),
                                           ("__ARM_NEON", "NEON")) if macro in macros), "scalar")
 
@@ -48,7 +58,7 @@ def peak(threads, target):
     return build_yardstick(target).relattn_peak(threads, 0.015)
 
 
-def build_kernel(case, threads, target, bias, dynamic_rows=False):
+def build_kernel(case, threads, target, bias, dynamic_rows=False, matrix_unit="none"):
     """@f(q, k, v, table, query_offset, out)."""
     def shape(length):
         length = length if length <= FEW_QUERIES and not dynamic_rows else "?"
@@ -67,7 +77,8 @@ def build_kernel(case, threads, target, bias, dynamic_rows=False):
         + f"%r = relattn.attention {'causal ' * case.causal}maps({maps}) ins(%q, %k, %v : tensor<{few}>, tensor<{many}>, tensor<{many}>) "
         + scheme + (f"query_offset(%offset : index) " if case.query_offset else "") + f"outs(%o : tensor<{few}>)\n"
         f"bufferization.materialize_in_destination %r in restrict writable %o_m : (tensor<{few}>, memref<{few}>) -> ()\nreturn\n}}\n")
-    options = [f"threads={'openmp' if threads > 1 else 'none'}", f"target-cpu={target}"] + ["dynamic-rows"] * dynamic_rows
+    options = [f"threads={'openmp' if threads > 1 else 'none'}", f"target-cpu={target}"]
+    options += ["dynamic-rows"] * dynamic_rows + [f"matrix-unit={matrix_unit}"] * (matrix_unit != "none")
     return Module(text, (f"--relattn-to-cpu={' '.join(options)}",))
 
 
@@ -116,5 +127,8 @@ def implementations(case, inputs, threads, target):
     if case.is_decode:
         yield "relattn T5, dynamic M", lambda: make_kernel(True, dynamic_rows=True)
         yield "plain read", make_read
-    elif case.depth in (64, 128) and case.layout == "BHSD" and case.queries == case.keys:
+    elif has_matrix_unit(target):
+        yield "relattn T5, AMX highest", lambda: make_kernel(True, matrix_unit="highest")
+        yield "relattn T5, AMX high", lambda: make_kernel(True, matrix_unit="high")
+    if not case.is_decode and case.depth in (64, 128) and case.layout == "BHSD" and case.queries == case.keys:
         yield "yardstick", make_yardstick

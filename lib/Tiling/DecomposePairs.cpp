@@ -1,0 +1,232 @@
+//===- DecomposePairs.cpp - A panel meets keys in pairs -------------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// As a panel's step, but for its two products, whose factors are pairs of bf16:
+// - Scores are made for whole chunks of keys; those beyond the last key become
+//   -inf, and their weights 0.
+// - Weights are made in pairs, of two keys at a time.
+// - Sums have one level: products join the rescaled output in its accumulators.
+//   The unit adds up a chunk before it does.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ExpandExp.h"
+#include "Pairs.h"
+#include "PanelStep.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::relattn;
+
+namespace {
+
+class PairStep : public PanelStep {
+public:
+  PairStep(OnlineAttentionOp op, OpBuilder &builder)
+      : PanelStep(op, builder), lanes(builder.getIndexAttr(numLanes)),
+        keys(getNumKeys()),
+        chunks(tensor::getMixedSize(b, loc, op.getValue(), 0)),
+        rows(tensor::getMixedSize(b, loc, op.getKey(), 0)) {}
+
+private:
+  Value createScores() override;
+  Value completeScores(Value scores) override;
+  Weights createWeights(Value scores, Value shift) override;
+  Value createOutput(ArrayRef<Value> weights, Value scale) override;
+  Weights createChunk(OpBuilder &builder, Value scores, Value shift,
+                      Value chunk, ValueRange weights, Value sum);
+  SmallVector<MappedValue> getParts(Value pairs, unsigned dim, AffineMap map);
+  /// Sums of products of words.
+  static SmallVector<Value> accumulatePairs(OpBuilder &builder, Location loc,
+                                            ValueRange args);
+  /// A static bound of `count`, if there is one.
+  int64_t getMost(OpFoldResult count, int64_t perCount);
+
+  OpFoldResult lanes;
+  /// The keys that count; all chunks of them, and their keys.
+  OpFoldResult keys, chunks, rows;
+  /// Scores of all chunks.
+  Value scratch;
+};
+
+} // namespace
+
+int64_t PairStep::getMost(OpFoldResult count, int64_t perCount) {
+  if (auto number = getConstantIntValue(count))
+    return *number;
+  if (std::optional<uint64_t> most = op.getMaxKeys())
+    return *most / perCount; // a multiple of a chunk
+  return ShapedType::kDynamic;
+}
+
+/// The parts of a factor, which are its dimension `dim`.
+SmallVector<MappedValue> PairStep::getParts(Value pairs, unsigned dim,
+                                            AffineMap map) {
+  auto type = cast<RankedTensorType>(pairs.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)),
+      extents = tensor::getMixedSizes(b, loc, pairs);
+  extents[dim] = b.getIndexAttr(1);
+  SmallVector<int64_t> shape(type.getShape());
+  shape.erase(shape.begin() + dim);
+  SmallVector<MappedValue> parts;
+  for (int64_t part : llvm::seq(type.getDimSize(dim))) {
+    offsets[dim] = b.getIndexAttr(part);
+    Value slice =
+        createSlice(b, loc, pairs, offsets, extents,
+                    RankedTensorType::get(shape, type.getElementType()));
+    parts.push_back({slice, map});
+  }
+  return parts;
+}
+
+SmallVector<Value> PairStep::accumulatePairs(OpBuilder &builder, Location loc,
+                                             ValueRange args) {
+  ValueRange factors = args.drop_back();
+  size_t numParts = factors.size() / 2;
+  return {createPairProduct(builder, loc, factors.take_front(numParts),
+                            factors.drop_front(numParts), args.back())};
+}
+
+/// sum_d key * query of all chunks, from the strip or from zero.
+Value PairStep::createScores() {
+  SmallVector<OpFoldResult> zeros(2, b.getIndexAttr(0)),
+      extents = {keys, lanes};
+  scratch = createBuffer({getMost(rows, 1), numLanes}, {rows, lanes});
+  Value bias =
+      createBias(createSlice(b, loc, scratch, extents), TileKind::PairBias);
+  scratch = insertSlice(b, loc, bias, scratch, zeros, extents);
+  SmallVector<MappedValue> factors =
+      getParts(op.getKey(), 1, getMap({Dim::N, Dim::D}));
+  llvm::append_range(factors,
+                     getParts(op.getQuery(), 0, getMap({Dim::D, Dim::M})));
+  scratch = createGeneric(
+                TileKind::PairScores, {Dim::N, Dim::M, Dim::D}, {Dim::D},
+                factors, {{scratch, getMap({Dim::N, Dim::M})}}, accumulatePairs)
+                .getResult(0);
+  return createSlice(b, loc, scratch, extents);
+}
+
+Value PairStep::completeScores(Value scores) {
+  SmallVector<OpFoldResult> offsets(2, b.getIndexAttr(0)),
+      extents = {keys, lanes};
+  scratch = insertSlice(b, loc, scores, scratch, offsets, extents);
+  if (keys == rows)
+    return scratch;
+  AffineExpr all = b.getAffineDimExpr(0), some = b.getAffineDimExpr(1);
+  offsets[0] = keys;
+  extents[0] =
+      affine::makeComposedFoldedAffineApply(b, loc, all - some, {rows, keys});
+  Value rest = createFill(-std::numeric_limits<double>::infinity(),
+                          createSlice(b, loc, scratch, offsets, extents),
+                          TileKind::Fill);
+  return insertSlice(b, loc, rest, scratch, offsets, extents);
+}
+
+/// The weights of a chunk of keys, and the sum with theirs.
+PanelStep::Weights PairStep::createChunk(OpBuilder &inner, Value scores,
+                                         Value shift, Value chunk,
+                                         ValueRange weights, Value sum) {
+  SmallVector<OpFoldResult> at = {chunk, b.getIndexAttr(0), b.getIndexAttr(0)},
+                            size = {b.getIndexAttr(1), b.getIndexAttr(kWords),
+                                    lanes};
+  auto type = RankedTensorType::get({kWords, numLanes}, b.getI32Type());
+  AffineMap row = getMap({Dim::M}), tile = getMap({Dim::N, Dim::M});
+  SmallVector<MappedValue> ins = {{shift, row}}, outs;
+  for (int64_t first : {int64_t(0), kWords}) {
+    OpFoldResult key = affine::makeComposedFoldedAffineApply(
+        inner, loc, b.getAffineDimExpr(0) * kChunk + first,
+        {OpFoldResult(chunk)});
+    Value half = createSlice(inner, loc, scores, {key, b.getIndexAttr(0)},
+                             ArrayRef(size).drop_front());
+    ins.push_back({half, tile});
+  }
+  for (Value part : weights)
+    outs.push_back({createSlice(inner, loc, part, at, size, type), tile});
+  outs.push_back({sum, row});
+  auto split = createGenericOver(
+      inner, loc, {Dim::N, Dim::M}, {Dim::N}, ins, outs,
+      [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+        Value halves[2];
+        for (int half : {0, 1}) {
+          Value below =
+              arith::SubFOp::create(builder, bodyLoc, args[1 + half], args[0]);
+          halves[half] = createBoundedExp(builder, bodyLoc, below);
+        }
+        SmallVector<Value> results =
+            createWords(builder, bodyLoc, halves[0], halves[1], weights.size());
+        Value both =
+            arith::AddFOp::create(builder, bodyLoc, halves[0], halves[1]);
+        results.push_back(
+            arith::AddFOp::create(builder, bodyLoc, args.back(), both));
+        return results;
+      });
+  setTileKind(split, TileKind::ExpSplit);
+  Weights result;
+  for (auto [word, part] : llvm::zip(split.getResults(), weights))
+    result.factors.push_back(insertSlice(inner, loc, word, part, at, size));
+  result.sum = split.getResults().back();
+  return result;
+}
+
+/// In pairs, [chunk, word, lane].
+PanelStep::Weights PairStep::createWeights(Value scores, Value shift) {
+  SmallVector<Value> carried;
+  int64_t numParts =
+      cast<RankedTensorType>(op.getValue().getType()).getDimSize(1);
+  for (int64_t part = 0; part < numParts; ++part)
+    carried.push_back(createBuffer({getMost(chunks, kChunk), kWords, numLanes},
+                                   {chunks, b.getIndexAttr(kWords), lanes},
+                                   b.getI32Type()));
+  Value empty =
+      tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{numLanes}, type);
+  carried.push_back(createFill(0.0, empty, TileKind::Row));
+  auto getNumber = [&](OpFoldResult value) {
+    return getValueOrCreateConstantIndexOp(b, loc, value);
+  };
+  auto loop = scf::ForOp::create(
+      b, loc, getNumber(b.getIndexAttr(0)), getNumber(chunks),
+      getNumber(b.getIndexAttr(1)), carried,
+      [&](OpBuilder &inner, Location, Value chunk, ValueRange args) {
+        Weights next = createChunk(inner, scores, shift, chunk,
+                                   args.drop_back(), args.back());
+        next.factors.push_back(next.sum);
+        scf::YieldOp::create(inner, loc, next.factors);
+      });
+  ValueRange results = loop.getResults();
+  return {llvm::to_vector_of<Value>(results.drop_back()), results.back()};
+}
+
+Value PairStep::createOutput(ArrayRef<Value> weights, Value scale) {
+  Value out =
+      createGeneric(TileKind::Rescale, {Dim::E, Dim::M}, {},
+                    {{scale, getMap({Dim::M})}},
+                    {{op.getOutInit(), op.getOutputMap()}},
+                    [](OpBuilder &inner, Location bodyLoc, ValueRange args) {
+                      return SmallVector<Value>{arith::MulFOp::create(
+                          inner, bodyLoc, args[1], args[0])};
+                    })
+          .getResult(0);
+  // Over (e, m, chunk, word).
+  auto getMap4 = [&](ArrayRef<unsigned> dims) {
+    return AffineMap::getMultiDimMapWithTargets(4, dims, b.getContext());
+  };
+  SmallVector<MappedValue> factors =
+      getParts(op.getValue(), 1, getMap4({2, 0, 3}));
+  for (Value part : weights)
+    factors.push_back({part, getMap4({2, 3, 1})});
+  auto product = createGenericOver(b, loc, {0, 1, 2, 3}, {2, 3}, factors,
+                                   {{out, getMap4({0, 1})}}, accumulatePairs);
+  setTileKind(product, TileKind::PairValues);
+  return product.getResult(0);
+}
+
+SmallVector<Value> relattn::lowerPairStep(OnlineAttentionOp op,
+                                          OpBuilder &builder) {
+  return PairStep(op, builder).lower();
+}
