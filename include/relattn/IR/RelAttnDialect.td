@@ -140,9 +140,10 @@ def RelAttn_Dialect : Dialect {
       (`highest`, errors as of f32), or weights and values of two with three
       (`high`, 2^-16 of the largest value). Scores start from tiles of the strip,
       16 rows that begin one number apart; all else is as above. On two cores of a
-      Granite Rapids: 1.04 to 1.22 and 1.27 to 1.45 times as fast as multiply-adds
-      (512 causal tokens 0.92 and 1.14), of whose products the unit makes twice as
-      many in the time if numbers are 0, half again as many if not. Not the
+      Granite Rapids, from 500 tokens on, 1.02 to 1.27 and 1.19 to 1.56 times as
+      fast as multiply-adds (512 causal tokens 0.92 to 1.00 and 1.21, d = 40 0.90
+      to 0.94 and 1.07 to 1.13): six products take 0.65 of the time of one by
+      multiply-adds, at a rate that what the unit draws has lowered. Not the
       default, since it takes denormal numbers for 0 (inputs below 2^-110 lose
       digits), and infinite inputs make NaN, with `high` values above 3.38e38, too.
       A function asks Linux for the unit; where that is refused its instructions
