@@ -3,10 +3,11 @@
 // Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Keys and values are split once for all queries, into copies of one and a half
-// times their size; queries for each block of them. Values are transposed, in
-// tiles of 16 rows that follow each other: rows of a whole head's columns would
-// share a set of the cache. Keys that no query sees are not read, as elsewhere.
+// Keys and values are split once for all queries, into copies of 2 bytes for
+// each part of a number; queries for each block of them. Values are transposed,
+// in tiles of 16 rows that follow each other: rows of a whole head's columns
+// would share a set of the cache. Keys that no query sees are not read, as
+// elsewhere.
 //
 //===----------------------------------------------------------------------===//
 
@@ -72,21 +73,21 @@ Value AttentionTiler::clear(Value tile, ArrayRef<OpFoldResult> offsets,
 
 /// A block of keys as rows of a tile, padded by zeros to whole chunks of d.
 Value AttentionTiler::createPaddedKeys(Value first, Value count) {
-  auto number = [&](int64_t value) { return b.getIndexAttr(value); };
+  auto index = [&](int64_t value) { return b.getIndexAttr(value); };
   int64_t padded = getPairDepth();
   SmallVector<unsigned> order;
   Value block = extract(
-      key, keyMap, {{Dim::N, {first, count}}, {Dim::D, {zero, number(depth)}}},
+      key, keyMap, {{Dim::N, {first, count}}, {Dim::D, {zero, index(depth)}}},
       order);
   Value tile = createScratch({kRowsPerWorker, padded}, accumulator);
-  SmallVector<OpFoldResult> start(2, number(0)),
-      extents = {getAsOpFoldResult(count), number(depth)};
+  SmallVector<OpFoldResult> start(2, index(0)),
+      extents = {getAsOpFoldResult(count), index(depth)};
   Value rows = copyBlock(block, order, createSlice(b, loc, tile, extents));
   tile = insertSlice(b, loc, rows, tile, start, extents);
   if (depth == padded)
     return tile;
-  return clear(tile, {number(0), number(depth)},
-               {number(kRowsPerWorker), number(padded - depth)});
+  return clear(tile, {index(0), index(depth)},
+               {index(kRowsPerWorker), index(padded - depth)});
 }
 
 /// A block of values as columns of a tile; those that no query sees are 0,
@@ -94,24 +95,23 @@ Value AttentionTiler::createPaddedKeys(Value first, Value count) {
 /// no consequence.)
 Value AttentionTiler::createValueColumns(Value first, Value hidden,
                                          Value count) {
-  auto number = [&](int64_t value) { return b.getIndexAttr(value); };
+  auto index = [&](int64_t value) { return b.getIndexAttr(value); };
   SmallVector<unsigned> order;
   Value block = extract(
       value, valueMap,
-      {{Dim::N, {first, count}}, {Dim::E, {zero, number(width)}}}, order);
+      {{Dim::N, {first, count}}, {Dim::E, {zero, index(width)}}}, order);
   Value tile = createScratch({getPairWidth(), kRowsPerWorker}, accumulator);
-  SmallVector<OpFoldResult> start(2, number(0)),
-      extents = {number(width), getAsOpFoldResult(count)};
+  SmallVector<OpFoldResult> start(2, index(0)),
+      extents = {index(width), getAsOpFoldResult(count)};
   Value columns = copyBlock(block, order, createSlice(b, loc, tile, extents),
                             /*columns=*/true);
   tile = insertSlice(b, loc, columns, tile, start, extents);
-  Value rest = sub(AttentionTiler::number(kRowsPerWorker), count);
-  tile = clear(tile, {number(0), getAsOpFoldResult(count)},
-               {number(getPairWidth()), getAsOpFoldResult(rest)});
+  Value rest = sub(number(kRowsPerWorker), count);
+  tile = clear(tile, {index(0), getAsOpFoldResult(count)},
+               {index(getPairWidth()), getAsOpFoldResult(rest)});
   if (!bandLow)
     return tile;
-  return clear(tile, start,
-               {number(getPairWidth()), getAsOpFoldResult(hidden)});
+  return clear(tile, start, {index(getPairWidth()), getAsOpFoldResult(hidden)});
 }
 
 /// Keys that can be split where they are, [n, d]; null if they cannot.
@@ -242,12 +242,12 @@ void AttentionTiler::copyPairs() {
 /// The pairs of a panel of queries, [d, lanes], into [panels, part, word,
 /// lanes].
 Value AttentionTiler::insertQueryPairs(Value tile, Value panel, Value panels) {
-  auto number = [&](int64_t value) { return b.getIndexAttr(value); };
+  auto index = [&](int64_t value) { return b.getIndexAttr(value); };
   for (int64_t part = 0; part < kScoreParts; ++part)
     panels = splitTile(
         b, loc, tile, 0, panels,
-        {getAsOpFoldResult(panel), number(part), number(0), number(0)},
-        {number(1), number(1), number(getPairDepth() / 2), number(sizes.lanes)},
+        {getAsOpFoldResult(panel), index(part), index(0), index(0)},
+        {index(1), index(1), index(getPairDepth() / 2), index(sizes.lanes)},
         kScoreParts, part, /*dim=*/0);
   return panels;
 }
