@@ -89,7 +89,8 @@ if platform.machine() in ("x86_64", "AMD64"):
         config.available_features.add("avx2")
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
         config.available_features.add("avx512")
-    if {"amx_tile", "amx_bf16"} <= flags:
+    # Its registers are Linux's to give: arch_prctl(ARCH_REQ_XCOMP_PERM, 18).
+    if {"amx_tile", "amx_bf16"} <= flags and ctypes.CDLL(None).syscall(158, 0x1023, 18) == 0:
         config.available_features.add("amx")
 if config.has_unit_tests:
     config.available_features.add("unit-tests")
