@@ -188,11 +188,17 @@ void AttentionTiler::createBlockStrip(Value scratch) {
     places = add(blockKeys, mul(numPanels, lanes));
     first = add(sub(numKeys, add(firstKey, blockKeys)), firstQuery);
   }
-  SmallVector<OpFoldResult> margin = {b.getIndexAttr(getStripMargin())},
+  int64_t margin = getStripMargin();
+  SmallVector<OpFoldResult> start = {b.getIndexAttr(margin)},
                             size = {getAsOpFoldResult(places)};
-  strip = createStripRow(createSlice(b, loc, scratch, margin, size), first,
+  strip = createStripRow(createSlice(b, loc, scratch, start, size), first,
                          stripHasBatch ? entry.lookup(Dim::B) : Value(),
                          stripHasHead ? getHead() : Value());
+  if (margin == 0)
+    return;
+  strip = insertSlice(b, loc, strip, scratch, start, size);
+  size = {getAsOpFoldResult(add(places, number(margin)))};
+  strip = createSlice(b, loc, strip, size);
 }
 
 /// The strip that the current panel reads, and where offset 0 of its first
@@ -202,5 +208,8 @@ std::pair<Value, Value> AttentionTiler::getStrip(Value start) {
     return {};
   if (isRow())
     return {strip, sub(stripEnd, start)};
-  return {strip, add(sub(blockKeys, one), start)};
+  Value place = add(sub(blockKeys, one), start);
+  if (int64_t margin = getStripMargin())
+    place = add(place, number(margin));
+  return {strip, place};
 }

@@ -150,7 +150,8 @@ private:
   /// Padded to what the unit's tiles hold.
   int64_t getPairDepth() const { return llvm::alignTo(depth, kChunk); }
   int64_t getPairWidth() const { return llvm::alignTo(width, kWords); }
-  /// What a matrix unit reads before the strip, for keys that do not count.
+  /// Places before those of the strip, for keys that do not count; whatever
+  /// they hold.
   int64_t getStripMargin() const { return sizes.arePairs() ? kChunk : 0; }
   /// Rows of a panel's output.
   int64_t getOutRows() const {

@@ -95,20 +95,18 @@ SmallVector<Value> PairStep::accumulatePairs(OpBuilder &builder, Location loc,
 
 /// sum_d key * query of all chunks, from the strip or from zero.
 Value PairStep::createScores() {
-  SmallVector<OpFoldResult> zeros(2, b.getIndexAttr(0)),
-      extents = {keys, lanes};
-  scratch = createBuffer({getMost(rows, 1), numLanes}, {rows, lanes});
   Value bias =
-      createBias(createSlice(b, loc, scratch, extents), TileKind::PairBias);
-  scratch = insertSlice(b, loc, bias, scratch, zeros, extents);
+      createBias(createBuffer({getMost(rows, 1), numLanes}, {rows, lanes}),
+                 TileKind::PairBias);
   SmallVector<MappedValue> factors =
       getParts(op.getKey(), 1, getMap({Dim::N, Dim::D}));
   llvm::append_range(factors,
                      getParts(op.getQuery(), 0, getMap({Dim::D, Dim::M})));
-  scratch = createGeneric(
-                TileKind::PairScores, {Dim::N, Dim::M, Dim::D}, {Dim::D},
-                factors, {{scratch, getMap({Dim::N, Dim::M})}}, accumulatePairs)
+  scratch = createGeneric(TileKind::PairScores, {Dim::N, Dim::M, Dim::D},
+                          {Dim::D}, factors, {{bias, getMap({Dim::N, Dim::M})}},
+                          accumulatePairs)
                 .getResult(0);
+  SmallVector<OpFoldResult> extents = {keys, lanes};
   return createSlice(b, loc, scratch, extents);
 }
 

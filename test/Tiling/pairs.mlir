@@ -83,7 +83,7 @@
 // number apart, six products for a chunk, each with a factor of the one before it.
 // AMX-LABEL: func.func private @relattn_tile(
 // AMX:   scf.for
-// AMX:     amx.tile_load %{{.*}}[%{{.*}}], %c-1{{.*}} : memref<?xf32, {{.*}}> into !amx.tile<16x16xf32>
+// AMX:     amx.tile_load %{{.*}}[%{{.*}}], %c-1{{.*}} : memref<?xf32, strided<[1]>> into !amx.tile<16x16xf32>
 // AMX:     scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
 // AMX-COUNT-24: amx.tile_mulf
 // AMX-NOT: amx.tile_mulf

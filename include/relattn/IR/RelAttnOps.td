@@ -268,12 +268,11 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     sum of some of them (Henry, Tang and Heinecke 2019): query and key of three,
     x = x0 + x1 + x2, whose products x_a * y_b with a + b <= 2 count; value, and
     the weights that it meets, of P = 3 or of two, whose products with a + b <= 1
-    do. A word
-    of i32 holds the numbers 32 c + w (its low half) and 32 c + 16 + w of the
-    dimension that the product sums over: query is [part, word of d, m], key
-    [n, part, word of d], value [c of n, part, e, w]. `keys` of the n count: their
-    number is padded to a multiple of 32, by values that are finite; d is padded by
-    zeros.
+    do. A word of i32 holds the numbers 32 c + w (its low half) and 32 c + 16 + w
+    of the dimension that the product sums over: query is [part, word of d, m],
+    key [n, part, word of d], value [c of n, part, e, w]. `keys` of the n count:
+    their number is padded to a multiple of 32, by values that are finite and keys
+    that may be anything, for which the strip has places, too; d is padded by zeros.
 
     Constraints:
 

@@ -61,9 +61,11 @@ def TileAttention : Pass<"relattn-tile-attention",
     keys, values and queries as sums of bf16, two numbers to a word of i32: the
     first two in copies, made before the loops, of 2 bytes for each part of each
     number, d and e padded to what the unit's tiles hold. Panels have 64 queries,
-    four share a block of 256 keys (128 for d or e of 128 and more). Those of f64, of a d or e that the unit's tiles would pad to more than
-    one and a half times the work, whose queries are rows or one block, or in
-    somebody's parallel loop stay as they are.
+    four share a block of 256 keys (128 for d or e of 128 and more). Attention stays
+    as it is in f64, with a d or e that the unit's tiles would pad to more than one
+    and a half times the work, with queries that are rows or one block, with
+    batch entries that see different keys of the same tensor, and in somebody's
+    parallel loop.
 
     With `workgroups`, for a GPU, queries, keys and values stay in their type and
     place, scores are not transposed, and the keys are met in up to four loops:
