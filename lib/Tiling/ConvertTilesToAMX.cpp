@@ -17,6 +17,9 @@
 // of the unit if all numbers are 0, 24 to 29 if not (its clock, or its rate, is
 // lowered by what it draws), whatever else is read and written beside it.
 //
+// From buffers, not by convert-vector-to-amx: that hands the accumulators of
+// each product to the next one as a vector, by way of the stack.
+//
 //===----------------------------------------------------------------------===//
 
 #include "OutlineTiles.h"
@@ -129,15 +132,8 @@ bool ProductEmitter::isValid() const {
   return true;
 }
 
-/// The buffer of which `buffer` is a part.
-static Value getBase(Value buffer) {
-  while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
-    buffer = view.getViewSource();
-  return buffer;
-}
-
-/// The op before `op` that fills its accumulators, as level 3 makes it; nothing
-/// between them writes these.
+/// The op before `op` that fills its accumulators, all of them, as level 3
+/// makes it; nothing between the two writes.
 void ProductEmitter::findBias(linalg::GenericOp op) {
   linalg::LinalgOp found;
   for (Operation *before = op->getPrevNode(); before && !found;
@@ -146,7 +142,7 @@ void ProductEmitter::findBias(linalg::GenericOp op) {
       continue;
     found = dyn_cast<linalg::LinalgOp>(before);
     if (!found || getTileKind(found) != TileKind::PairBias ||
-        getBase(found.getDpsInits().front()) != getBase(out))
+        found.getDpsInits().front() != out)
       return;
   }
   if (!found)

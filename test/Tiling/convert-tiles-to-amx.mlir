@@ -5,7 +5,8 @@
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
 // Accumulators that nothing known fills are read; so are those that somebody
-// changes after they were filled, or that are filled by another number than 0.
+// changes after they were filled, that are filled by another number than 0, or in
+// part. All of them filled by 0 are made where they are.
 // CHECK-LABEL: func.func private @relattn_tile(
 // CHECK-COUNT-4: amx.tile_load %{{.*}} into !amx.tile<16x16xf32>
 // CHECK-COUNT-12: amx.tile_mulf
@@ -13,6 +14,10 @@
 // CHECK-COUNT-4: amx.tile_load %{{.*}} into !amx.tile<16x16xf32>
 // CHECK-LABEL: func.func private @relattn_tile_1(
 // CHECK-COUNT-4: amx.tile_load %{{.*}} into !amx.tile<16x16xf32>
+// CHECK-LABEL: func.func private @relattn_tile_2(
+// CHECK-COUNT-4: amx.tile_load %{{.*}} into !amx.tile<16x16xf32>
+// CHECK-LABEL: func.func private @relattn_tile_3(
+// CHECK-COUNT-4: amx.tile_zero
 // CHECK-LABEL: func.func @products(
 // CHECK: "syscall"
 // CHECK: call @relattn_tile(
@@ -21,6 +26,10 @@
 // CHECK: linalg.fill
 // CHECK: memref.store
 // CHECK: call @relattn_tile_1(
+// CHECK: linalg.fill
+// CHECK: call @relattn_tile_2(
+// CHECK-NOT: linalg.fill
+// CHECK: call @relattn_tile_3(
 func.func @products(%a: memref<32x16xi32>, %b: memref<16x32xi32>, %c: memref<32x32xf32>, %one: f32, %i: index) {
   linalg.generic {indexing_maps = [#a, #a, #b, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%a, %a, %b, %b : memref<32x16xi32>, memref<32x16xi32>, memref<16x32xi32>, memref<16x32xi32>) outs(%c : memref<32x32xf32>) attrs = {relattn.tile = "pair_scores"} {
@@ -36,6 +45,19 @@ func.func @products(%a: memref<32x16xi32>, %b: memref<16x32xi32>, %c: memref<32x
   %zero = arith.constant 0.0 : f32
   linalg.fill {relattn.tile = "pair_bias"} ins(%zero : f32) outs(%c : memref<32x32xf32>)
   memref.store %one, %c[%i, %i] : memref<32x32xf32>
+  linalg.generic {indexing_maps = [#a, #a, #b, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %a, %b, %b : memref<32x16xi32>, memref<32x16xi32>, memref<16x32xi32>, memref<16x32xi32>) outs(%c : memref<32x32xf32>) attrs = {relattn.tile = "pair_scores"} {
+  ^bb0(%0: i32, %1: i32, %2: i32, %3: i32, %4: f32):
+    linalg.yield %4 : f32
+  }
+  %part = memref.subview %c[0, 0] [16, 32] [1, 1] : memref<32x32xf32> to memref<16x32xf32, strided<[32, 1]>>
+  linalg.fill {relattn.tile = "pair_bias"} ins(%zero : f32) outs(%part : memref<16x32xf32, strided<[32, 1]>>)
+  linalg.generic {indexing_maps = [#a, #a, #b, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %a, %b, %b : memref<32x16xi32>, memref<32x16xi32>, memref<16x32xi32>, memref<16x32xi32>) outs(%c : memref<32x32xf32>) attrs = {relattn.tile = "pair_scores"} {
+  ^bb0(%0: i32, %1: i32, %2: i32, %3: i32, %4: f32):
+    linalg.yield %4 : f32
+  }
+  linalg.fill {relattn.tile = "pair_bias"} ins(%zero : f32) outs(%c : memref<32x32xf32>)
   linalg.generic {indexing_maps = [#a, #a, #b, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%a, %a, %b, %b : memref<32x16xi32>, memref<32x16xi32>, memref<16x32xi32>, memref<16x32xi32>) outs(%c : memref<32x32xf32>) attrs = {relattn.tile = "pair_scores"} {
   ^bb0(%0: i32, %1: i32, %2: i32, %3: i32, %4: f32):
