@@ -65,21 +65,24 @@ static LogicalResult verifyPaired(OnlineAttentionOp op) {
     return op.emitOpError("[C6] expected factors of i32 and tiles of f32, got ")
            << key << ", " << value << " and " << out;
   int64_t words = query.getRank() == 3 ? query.getDimSize(1) : 0;
-  bool isKnown = query.getRank() == 3 && query.hasStaticShape() &&
-                 query.getDimSize(0) == 3 && words > 0 && words % 16 == 0 &&
-                 key.getRank() == 3 && value.getRank() == 4 &&
+  bool isKnown = query.getRank() == 3 && query.hasStaticShape() && words > 0 &&
+                 words % 16 == 0 && key.getRank() == 3 &&
+                 key.getDimSize(2) == words && value.getRank() == 4 &&
                  out.getRank() == 2 && out.hasStaticShape() &&
-                 out.getDimSize(0) % 16 == 0 && out.getDimSize(1) % 16 == 0;
-  int64_t parts = value.getRank() == 4 ? value.getDimSize(1) : 0;
-  isKnown &= parts == 2 || parts == 3;
-  if (!isKnown || key.getShape().drop_front() != ArrayRef<int64_t>{3, words} ||
-      value.getShape().drop_front() !=
-          ArrayRef<int64_t>{parts, out.getDimSize(0), 16} ||
-      out.getDimSize(1) != query.getDimSize(2))
+                 out.getDimSize(0) % 16 == 0 && out.getDimSize(1) % 16 == 0 &&
+                 value.getShape().drop_front(2) ==
+                     ArrayRef<int64_t>{out.getDimSize(0), 16} &&
+                 out.getDimSize(1) == query.getDimSize(2);
+  auto isNumParts = [](int64_t parts) { return parts >= 1 && parts <= 3; };
+  if (!isKnown || !isNumParts(query.getDimSize(0)) ||
+      !isNumParts(key.getDimSize(1)) || !isNumParts(value.getDimSize(1)))
     return op.emitOpError(
-               "[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for "
-               "a tile of ExM, got ")
+               "[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to "
+               "3 parts, for a tile of ExM, got ")
            << query << ", " << key << ", " << value << " and " << out;
+  if (!isNumParts(op.getWeightParts()))
+    return op.emitOpError("[C6] expected weights of 1 to 3 parts, got ")
+           << int64_t(op.getWeightParts());
   int64_t rows = key.getDimSize(0), chunks = value.getDimSize(0);
   if (ShapedType::isDynamic(rows) != ShapedType::isDynamic(chunks) ||
       (ShapedType::isStatic(rows) && rows != 32 * chunks))
@@ -128,6 +131,9 @@ LogicalResult OnlineAttentionOp::verify() {
     return emitOpError(
         "[C6] factors in pairs, of i32, come with their number of "
         "keys, and no others do");
+  if (!isPaired() && getWeightParts() != 3)
+    return emitOpError("[C6] weights of ")
+           << getWeightParts() << " parts come with factors in pairs";
   ArrayRef<MappedOperand> plain = operands;
   if (isPaired()) {
     if (failed(verifyPaired(*this)))

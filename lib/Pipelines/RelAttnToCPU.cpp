@@ -52,8 +52,19 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
   tiling.keys = sizes.keys;
   tiling.workers = workers;
   tiling.dynamicRows = options.dynamicRows;
-  if (options.matrixUnit != CPUMatrixUnit::None)
-    tiling.valueParts = options.matrixUnit == CPUMatrixUnit::High ? 2 : 3;
+  switch (options.matrixUnit) {
+  case CPUMatrixUnit::None:
+    break;
+  case CPUMatrixUnit::Highest:
+    tiling.weightParts = 3;
+    break;
+  case CPUMatrixUnit::High:
+    tiling.weightParts = 2;
+    break;
+  case CPUMatrixUnit::Medium:
+    tiling.weightParts = 1;
+    break;
+  }
   function.addPass(createTileAttention(tiling));
   function.addPass(createDecomposeAttention());
   TileRegistersOptions rows;

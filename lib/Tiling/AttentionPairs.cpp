@@ -15,6 +15,7 @@
 #include "AttentionTiler.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <climits>
 
 using namespace mlir;
 using namespace mlir::relattn;
@@ -186,6 +187,19 @@ void AttentionTiler::fillPairs(scf::ForallOp worker, AffineMap map, Value first,
                                         strides);
 }
 
+/// With the scale in them, which leaves the digits alone if it is a power of
+/// two.
+int64_t AttentionTiler::getQueryParts() {
+  return op.getScale().getExactLog2Abs() != INT_MIN ? getNumPartsOf(inputType)
+                                                    : kMaxParts;
+}
+
+/// No more than their products with the weights need.
+int64_t AttentionTiler::getValueParts() {
+  return std::min(getNumPartsOf(getElementTypeOrSelf(op.getValue())),
+                  std::max<int64_t>(sizes.weightParts, 2));
+}
+
 void AttentionTiler::copyPairs() {
   key = op.getKey();
   keyMap = op.getKeyMap();
@@ -194,7 +208,9 @@ void AttentionTiler::copyPairs() {
   auto index = [&](int64_t value) { return b.getIndexAttr(value); };
   Value padded = alignUp(numKeys, kRowsPerWorker);
   int64_t words = getPairDepth() / 2, columns = getPairWidth();
-  Value keys = createPairs(keyMap, padded, {kScoreParts, words});
+  int64_t keyParts = getNumPartsOf(getElementTypeOrSelf(key)),
+          valueParts = getValueParts();
+  Value keys = createPairs(keyMap, padded, {keyParts, words});
   keys = forEachRowBlock(keyMap, keys, [&](scf::ForallOp worker, Value first) {
     auto [hidden, count] = getSeenRows(first);
     Value tile = getPlainKeys(first, count);
@@ -203,22 +219,22 @@ void AttentionTiler::copyPairs() {
       tile = createPaddedKeys(first, count);
     OpFoldResult before = getAsOpFoldResult(hidden);
     fillPairs(worker, keyMap, first, rows, [&](Value block) {
-      for (int64_t part = 0; part < kScoreParts; ++part)
+      for (int64_t part = 0; part < keyParts; ++part)
         block =
             splitTile(b, loc, tile, 0, block, {index(0), index(part), index(0)},
-                      {rows, index(1), index(words)}, kScoreParts, part,
+                      {rows, index(1), index(words)}, keyParts, part,
                       /*dim=*/1);
       if (!bandLow)
         return block;
       return clear(block, {index(0), index(0), index(0)},
-                   {before, index(kScoreParts), index(words)});
+                   {before, index(keyParts), index(words)});
     });
   });
   constexpr int64_t kChunks = kRowsPerWorker / kChunk;
   Value chunkSize = number(kChunk);
   Value values =
       createPairs(valueMap, compute<arith::DivSIOp>(padded, chunkSize),
-                  {sizes.valueParts, columns, kWords});
+                  {valueParts, columns, kWords});
   values =
       forEachRowBlock(valueMap, values, [&](scf::ForallOp worker, Value first) {
         auto [hidden, count] = getSeenRows(first);
@@ -226,12 +242,12 @@ void AttentionTiler::copyPairs() {
         Value chunk = compute<arith::DivSIOp>(first, chunkSize);
         fillPairs(worker, valueMap, chunk, index(kChunks), [&](Value block) {
           for (int64_t i = 0; i < kChunks; ++i)
-            for (int64_t part = 0; part < sizes.valueParts; ++part)
+            for (int64_t part = 0; part < valueParts; ++part)
               block =
                   splitTile(b, loc, tile, i * kChunk, block,
                             {index(i), index(part), index(0), index(0)},
                             {index(1), index(1), index(columns), index(kWords)},
-                            sizes.valueParts, part, /*dim=*/1);
+                            valueParts, part, /*dim=*/1);
           return block;
         });
       });
@@ -243,11 +259,12 @@ void AttentionTiler::copyPairs() {
 /// lanes].
 Value AttentionTiler::insertQueryPairs(Value tile, Value panel, Value panels) {
   auto index = [&](int64_t value) { return b.getIndexAttr(value); };
-  for (int64_t part = 0; part < kScoreParts; ++part)
+  int64_t numParts = getQueryParts();
+  for (int64_t part = 0; part < numParts; ++part)
     panels = splitTile(
         b, loc, tile, 0, panels,
         {getAsOpFoldResult(panel), index(part), index(0), index(0)},
         {index(1), index(1), index(getPairDepth() / 2), index(sizes.lanes)},
-        kScoreParts, part, /*dim=*/0);
+        numParts, part, /*dim=*/0);
   return panels;
 }

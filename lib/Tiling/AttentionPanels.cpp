@@ -38,9 +38,9 @@ Value AttentionTiler::forEachPanel(
 Value AttentionTiler::createQueryPanels() {
   Value panels =
       sizes.arePairs()
-          ? createScratch(
-                {sizes.panels, kScoreParts, getPairDepth() / 2, sizes.lanes},
-                b.getI32Type())
+          ? createScratch({sizes.panels, getQueryParts(), getPairDepth() / 2,
+                           sizes.lanes},
+                          b.getI32Type())
           : createScratch({sizes.panels, depth, sizes.lanes}, accumulator);
   double scale = op.getScale().convertToDouble();
   return forEachPanel(panels, [&](Value panel, Value start, Value queries,
@@ -165,7 +165,7 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
         getPanel(state[2], panel, numLanes), count, stripRow, place, bias, mask,
         b.getAffineMapArrayAttr(maps), biasMap, maskMap,
         b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow(),
-        APFloat(1.0));
+        APFloat(1.0), sizes.arePairs() ? sizes.weightParts : kMaxParts);
     SmallVector<Value> results;
     for (auto [result, whole] : llvm::zip(step.getResults(), state))
       results.push_back(insertPanel(result, panel, whole));

@@ -44,11 +44,11 @@ struct TileSizes {
   bool areRows = false;
   /// Blocks of `lanes` queries for the workgroups of a GPU.
   bool areWorkgroups = false;
-  /// Factors in pairs of bf16, for a CPU's matrix unit (Pairs.h), values as
+  /// Factors in pairs of bf16, for a CPU's matrix unit (Pairs.h), weights as
   /// sums of so many; 0: not in pairs.
-  int64_t valueParts = 0;
+  int64_t weightParts = 0;
 
-  bool arePairs() const { return valueParts > 0; }
+  bool arePairs() const { return weightParts > 0; }
 };
 
 class AttentionTiler {
@@ -149,6 +149,8 @@ private:
   Value insertQueryPairs(Value tile, Value panel, Value panels);
   /// Padded to what the unit's tiles hold.
   int64_t getPairDepth() const { return llvm::alignTo(depth, kChunk); }
+  int64_t getQueryParts();
+  int64_t getValueParts();
   int64_t getPairWidth() const { return llvm::alignTo(width, kWords); }
   /// Places before those of the strip, for keys that do not count; whatever
   /// they hold.

@@ -52,10 +52,16 @@ constexpr int64_t kTile = 16;
 class ProductEmitter {
 public:
   ProductEmitter(RewriterBase &builder, linalg::GenericOp op)
-      : b(builder), loc(op.getLoc()), out(op.getOutputs().front()) {
+      : b(builder), loc(op.getLoc()), out(op.getOutputs().front()),
+        areScores(getTileKind(op) == TileKind::PairScores) {
+    // Parts of one factor are indexed alike.
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
     ValueRange factors = op.getInputs();
-    lhs = factors.take_front(factors.size() / 2);
-    rhs = factors.drop_front(lhs.size());
+    size_t numLeft = 0;
+    while (numLeft < factors.size() && maps[numLeft] == maps[0])
+      ++numLeft;
+    lhs = factors.take_front(numLeft);
+    rhs = factors.drop_front(numLeft);
     findBias(op);
   }
 
@@ -89,6 +95,7 @@ private:
   Location loc;
   ValueRange lhs, rhs;
   Value out;
+  bool areScores;
   /// What writes the first accumulators, if these can be had without: 0, or
   /// the strip, read at place - row + lane.
   linalg::LinalgOp bias;
@@ -115,21 +122,25 @@ bool ProductEmitter::isValid() const {
   };
   ArrayRef<int64_t> sums = getShape(out, b.getF32Type());
   if (sums.size() != 2 || !isRows(sums[0]) || !isTiled(sums[1]) ||
-      lhs.size() != rhs.size() || lhs.size() < 2 || lhs.size() > kScoreParts)
+      lhs.empty() || rhs.empty() || int64_t(lhs.size()) > kMaxParts ||
+      int64_t(rhs.size()) > kMaxParts)
     return false;
-  for (auto [left, right] : llvm::zip(lhs, rhs)) {
-    ArrayRef<int64_t> lefts = getShape(left, b.getI32Type()),
-                      rights = getShape(right, b.getI32Type());
-    bool fits = false;
-    if (lefts.size() == 2 && rights.size() == 2)
-      fits = isTiled(lefts[1]) && rights[0] == lefts[1];
-    else if (lefts.size() == 3 && rights.size() == 3)
-      fits = lefts[2] == kWords && rights[1] == kWords;
-    if (!fits || isByChunk(left) != isByChunk(lhs[0]) ||
-        lefts[lefts.size() - 2] != sums[0] || rights.back() != sums[1])
-      return false;
-  }
-  return true;
+  ArrayRef<int64_t> words = getShape(lhs[0], b.getI32Type());
+  size_t rank = words.size();
+  bool isTile =
+      (rank == 2 && isTiled(words[1])) || (rank == 3 && words[2] == kWords);
+  auto fits = [&](Value part, int64_t row, int64_t column) {
+    ArrayRef<int64_t> shape = getShape(part, b.getI32Type());
+    return shape.size() == rank && shape[rank - 2] == row &&
+           shape[rank - 1] == column;
+  };
+  return isTile &&
+         llvm::all_of(
+             lhs,
+             [&](Value left) { return fits(left, sums[0], words.back()); }) &&
+         llvm::all_of(rhs, [&](Value right) {
+           return fits(right, words.back(), sums[1]);
+         });
 }
 
 /// The op before `op` that fills its accumulators, all of them, as level 3
@@ -228,7 +239,8 @@ SmallVector<Value> ProductEmitter::emitProducts(Value chunk, Value row,
   };
   int64_t oldLeft = -1;
   bool byRight = false;
-  for (auto [left, right] : getPartProducts(lhs.size())) {
+  for (auto [left, right] :
+       getPartProducts(lhs.size(), rhs.size(), areScores)) {
     bool wasByRight = byRight, isFirst = oldLeft < 0;
     byRight = left == oldLeft;
     if (byRight) {

@@ -6,8 +6,11 @@
 // As a panel's step, but for its two products, whose factors are pairs of bf16:
 // - Scores are made for whole chunks of keys; those beyond the last key become
 //   -inf, and their weights 0.
-// - Weights are made in pairs, of two keys at a time.
-// - Sums have one level: products join the rescaled output in its accumulators.
+// - Weights are made in pairs, of two keys at a time; those of a chunk are
+// summed
+//   from zero.
+// - Sums of values have one level: products join the rescaled output in its
+// accumulators.
 //   The unit adds up a chunk before it does.
 //
 //===----------------------------------------------------------------------===//
@@ -42,9 +45,8 @@ private:
   Weights createChunk(OpBuilder &builder, Value scores, Value shift,
                       Value chunk, ValueRange weights, Value sum);
   SmallVector<MappedValue> getParts(Value pairs, unsigned dim, AffineMap map);
-  /// Sums of products of words.
-  static SmallVector<Value> accumulatePairs(OpBuilder &builder, Location loc,
-                                            ValueRange args);
+  /// 0 for each query.
+  Value createEmptySum();
   /// A static bound of `count`, if there is one.
   int64_t getMost(OpFoldResult count, int64_t perCount);
 
@@ -85,12 +87,14 @@ SmallVector<MappedValue> PairStep::getParts(Value pairs, unsigned dim,
   return parts;
 }
 
-SmallVector<Value> PairStep::accumulatePairs(OpBuilder &builder, Location loc,
-                                             ValueRange args) {
-  ValueRange factors = args.drop_back();
-  size_t numParts = factors.size() / 2;
-  return {createPairProduct(builder, loc, factors.take_front(numParts),
-                            factors.drop_front(numParts), args.back())};
+/// A body that adds the product of `numLeft` words and the others.
+static auto getPairAccumulation(int64_t numLeft, bool isScore) {
+  return [=](OpBuilder &builder, Location loc, ValueRange args) {
+    ValueRange factors = args.drop_back();
+    return SmallVector<Value>{
+        createPairProduct(builder, loc, factors.take_front(numLeft),
+                          factors.drop_front(numLeft), args.back(), isScore)};
+  };
 }
 
 /// sum_d key * query of all chunks, from the strip or from zero.
@@ -100,11 +104,12 @@ Value PairStep::createScores() {
                  TileKind::PairBias);
   SmallVector<MappedValue> factors =
       getParts(op.getKey(), 1, getMap({Dim::N, Dim::D}));
+  int64_t numKeyParts = factors.size();
   llvm::append_range(factors,
                      getParts(op.getQuery(), 0, getMap({Dim::D, Dim::M})));
   scratch = createGeneric(TileKind::PairScores, {Dim::N, Dim::M, Dim::D},
                           {Dim::D}, factors, {{bias, getMap({Dim::N, Dim::M})}},
-                          accumulatePairs)
+                          getPairAccumulation(numKeyParts, /*isScore=*/true))
                 .getResult(0);
   SmallVector<OpFoldResult> extents = {keys, lanes};
   return createSlice(b, loc, scratch, extents);
@@ -126,14 +131,21 @@ Value PairStep::completeScores(Value scores) {
   return insertSlice(b, loc, rest, scratch, offsets, extents);
 }
 
-/// The weights of a chunk of keys, and the sum with theirs.
+Value PairStep::createEmptySum() {
+  Value empty =
+      tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{numLanes}, type);
+  return createFill(0.0, empty, TileKind::Row);
+}
+
+/// The weights of a chunk of keys, and the sum with theirs: they are summed
+/// apart, or weights that are all alike would round it in one direction.
 PanelStep::Weights PairStep::createChunk(OpBuilder &inner, Value scores,
                                          Value shift, Value chunk,
                                          ValueRange weights, Value sum) {
   SmallVector<OpFoldResult> at = {chunk, b.getIndexAttr(0), b.getIndexAttr(0)},
                             size = {b.getIndexAttr(1), b.getIndexAttr(kWords),
                                     lanes};
-  auto type = RankedTensorType::get({kWords, numLanes}, b.getI32Type());
+  auto words = RankedTensorType::get({kWords, numLanes}, b.getI32Type());
   AffineMap row = getMap({Dim::M}), tile = getMap({Dim::N, Dim::M});
   SmallVector<MappedValue> ins = {{shift, row}}, outs;
   for (int64_t first : {int64_t(0), kWords}) {
@@ -145,8 +157,8 @@ PanelStep::Weights PairStep::createChunk(OpBuilder &inner, Value scores,
     ins.push_back({half, tile});
   }
   for (Value part : weights)
-    outs.push_back({createSlice(inner, loc, part, at, size, type), tile});
-  outs.push_back({sum, row});
+    outs.push_back({createSlice(inner, loc, part, at, size, words), tile});
+  outs.push_back({createEmptySum(), row});
   auto split = createGenericOver(
       inner, loc, {Dim::N, Dim::M}, {Dim::N}, ins, outs,
       [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
@@ -168,22 +180,18 @@ PanelStep::Weights PairStep::createChunk(OpBuilder &inner, Value scores,
   Weights result;
   for (auto [word, part] : llvm::zip(split.getResults(), weights))
     result.factors.push_back(insertSlice(inner, loc, word, part, at, size));
-  result.sum = split.getResults().back();
+  result.sum = createRow(split.getResults().back(), sum, accumulate);
   return result;
 }
 
 /// In pairs, [chunk, word, lane].
 PanelStep::Weights PairStep::createWeights(Value scores, Value shift) {
   SmallVector<Value> carried;
-  int64_t numParts =
-      cast<RankedTensorType>(op.getValue().getType()).getDimSize(1);
-  for (int64_t part = 0; part < numParts; ++part)
+  for (int64_t part = 0; part < int64_t(op.getWeightParts()); ++part)
     carried.push_back(createBuffer({getMost(chunks, kChunk), kWords, numLanes},
                                    {chunks, b.getIndexAttr(kWords), lanes},
                                    b.getI32Type()));
-  Value empty =
-      tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{numLanes}, type);
-  carried.push_back(createFill(0.0, empty, TileKind::Row));
+  carried.push_back(createEmptySum());
   auto getNumber = [&](OpFoldResult value) {
     return getValueOrCreateConstantIndexOp(b, loc, value);
   };
@@ -216,10 +224,12 @@ Value PairStep::createOutput(ArrayRef<Value> weights, Value scale) {
   };
   SmallVector<MappedValue> factors =
       getParts(op.getValue(), 1, getMap4({2, 0, 3}));
+  int64_t numValueParts = factors.size();
   for (Value part : weights)
     factors.push_back({part, getMap4({2, 3, 1})});
-  auto product = createGenericOver(b, loc, {0, 1, 2, 3}, {2, 3}, factors,
-                                   {{out, getMap4({0, 1})}}, accumulatePairs);
+  auto product = createGenericOver(
+      b, loc, {0, 1, 2, 3}, {2, 3}, factors, {{out, getMap4({0, 1})}},
+      getPairAccumulation(numValueParts, /*isScore=*/false));
   setTileKind(product, TileKind::PairValues);
   return product.getResult(0);
 }

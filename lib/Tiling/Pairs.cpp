@@ -45,6 +45,12 @@ struct WordBuilder {
 };
 } // namespace
 
+int64_t relattn::getNumPartsOf(Type type) {
+  if (type.isBF16())
+    return 1;
+  return type.isF16() ? 2 : kMaxParts;
+}
+
 SmallVector<Value> relattn::createWords(OpBuilder &b, Location loc, Value low,
                                         Value high, int64_t numParts) {
   WordBuilder words{b, loc};
@@ -52,10 +58,10 @@ SmallVector<Value> relattn::createWords(OpBuilder &b, Location loc, Value low,
   Value rest[] = {low, high};
   for (int64_t part = 0; part < numParts; ++part) {
     Value bits[] = {words.toBits(rest[0]), words.toBits(rest[1])};
-    // Of two parts the first is rounded to the nearest, so that the second, and
-    // with it what is cut off, has either sign. (It may round a NaN away; the
-    // second has it then.)
-    if (numParts == 2 && part == 0)
+    // Of fewer parts the first is rounded to the nearest, so that the second,
+    // and with it what is cut off, has either sign. (It may round a NaN away;
+    // the second has it then, or, of a weight of one part, the sum of weights.)
+    if (numParts < kMaxParts && part == 0)
       for (Value &number : bits)
         number = arith::AddIOp::create(b, loc, number, words.constant(0x8000));
     results.push_back(arith::OrIOp::create(b, loc, words.shiftRight(bits[0]),
@@ -87,13 +93,14 @@ Value relattn::createSplit(OpBuilder &builder, Location loc, Value low,
 }
 
 Value relattn::createPairProduct(OpBuilder &builder, Location loc,
-                                 ValueRange lhs, ValueRange rhs, Value sum) {
+                                 ValueRange lhs, ValueRange rhs, Value sum,
+                                 bool isScore) {
   WordBuilder words{builder, loc};
   auto getHalves = [&](Value word) {
     return std::array<Value, 2>{words.toNumber(words.shiftLeft(word)),
                                 words.toNumber(words.getHigh(word))};
   };
-  for (auto [left, right] : getPartProducts(lhs.size())) {
+  for (auto [left, right] : getPartProducts(lhs.size(), rhs.size(), isScore)) {
     auto lefts = getHalves(lhs[left]), rights = getHalves(rhs[right]);
     for (int half : {0, 1}) {
       Value product =
@@ -104,13 +111,15 @@ Value relattn::createPairProduct(OpBuilder &builder, Location loc,
   return sum;
 }
 
-ArrayRef<std::pair<int64_t, int64_t>>
-relattn::getPartProducts(int64_t numParts) {
-  static constexpr std::pair<int64_t, int64_t> kOfTwo[] = {
-      {1, 0}, {0, 0}, {0, 1}};
-  static constexpr std::pair<int64_t, int64_t> kOfThree[] = {
-      {2, 0}, {1, 0}, {0, 0}, {0, 2}, {0, 1}, {1, 1}};
-  if (numParts == 2)
-    return kOfTwo;
-  return kOfThree;
+SmallVector<std::pair<int64_t, int64_t>>
+relattn::getPartProducts(int64_t numLeft, int64_t numRight, bool areScores) {
+  SmallVector<std::pair<int64_t, int64_t>> products;
+  for (int64_t left = numLeft; left-- > 0;)
+    products.push_back({left, 0});
+  for (int64_t right = numRight; --right > 0;)
+    products.push_back({0, right});
+  int64_t order = areScores ? kMaxParts : std::max(numLeft, numRight);
+  if (order > 2 && numLeft > 1 && numRight > 1)
+    products.push_back({1, 1});
+  return products;
 }

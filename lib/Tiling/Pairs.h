@@ -10,7 +10,9 @@
 // For Higher-Precision Computations"). Scores need as much, since weights are
 // their exponentials. Weights and values have it too, or are sums of two with
 // three products: each is right to 2^-16 then, with errors of either sign,
-// which average out over the keys.
+// which average out over the keys. Weights may be one bf16 as well, which is
+// right to 2^-9. An f16 is the sum of two bf16, and a bf16 is one: their
+// products take fewer of parts.
 //
 // One instruction sums over pairs: words of 32 bits, whose two numbers lie 16
 // apart, so that words are made of whole vectors, without a shuffle.
@@ -30,12 +32,15 @@
 
 namespace mlir::relattn {
 
-/// Parts of queries and keys.
-constexpr int64_t kScoreParts = 3;
+/// Parts of an f32, without a rest.
+constexpr int64_t kMaxParts = 3;
 /// Words of a row of the matrix unit's tiles, and rows of one.
 constexpr int64_t kWords = 16;
 /// Numbers in them.
 constexpr int64_t kChunk = 2 * kWords;
+
+/// The parts of a number of `type`, without a rest.
+int64_t getNumPartsOf(Type type);
 
 /// The words of `numParts` parts of two numbers of f32, in the body of an op.
 SmallVector<Value> createWords(OpBuilder &builder, Location loc, Value low,
@@ -51,10 +56,13 @@ Value createSplit(OpBuilder &builder, Location loc, Value low, Value high,
 /// sum + the product of two words in parts: of their low numbers and of their
 /// high ones.
 Value createPairProduct(OpBuilder &builder, Location loc, ValueRange lhs,
-                        ValueRange rhs, Value sum);
+                        ValueRange rhs, Value sum, bool isScore);
 
-/// The parts whose products count, each with one part of the product before it.
-ArrayRef<std::pair<int64_t, int64_t>> getPartProducts(int64_t numParts);
+/// The parts whose products count, each with one part of the product before it:
+/// of scores x_a * y_b with a + b < kMaxParts, of values with a + b less than
+/// the larger number of parts.
+SmallVector<std::pair<int64_t, int64_t>>
+getPartProducts(int64_t numLeft, int64_t numRight, bool areScores);
 
 } // namespace mlir::relattn
 

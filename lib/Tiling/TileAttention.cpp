@@ -350,7 +350,7 @@ getPairSizes(AttentionOp op, const AttentionTileOptions &options) {
   // an output, fewer leave more of a causal band's blocks alone.
   TileSizes sizes{/*lanes=*/4 * kWords, /*panels=*/4, /*keys=*/8 * kChunk,
                   options.workers};
-  sizes.valueParts = options.valueParts;
+  sizes.weightParts = options.weightParts;
   int64_t queries = op.getStaticSize(AttentionOp::M),
           depth = op.getStaticSize(AttentionOp::D),
           width = op.getStaticSize(AttentionOp::E);
@@ -366,7 +366,7 @@ getPairSizes(AttentionOp op, const AttentionTileOptions &options) {
       !isOfEntry || (op.getKeyMap().isFunctionOfDim(AttentionOp::B) &&
                      op.getValueMap().isFunctionOfDim(AttentionOp::B));
   uint64_t padded = llvm::alignTo(depth, kChunk) + llvm::alignTo(width, kWords);
-  if (options.valueParts == 0 || !op.getAccumulatorType().isF32() ||
+  if (options.weightParts == 0 || !op.getAccumulatorType().isF32() ||
       isOneBlock || !isKnown || 2 * padded > uint64_t(3 * (depth + width)) ||
       op->getParentWithTrait<OpTrait::HasParallelRegion>())
     return std::nullopt;
@@ -462,8 +462,8 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
       getOperation()->emitError("expected tile sizes of at least 1");
       return signalPassFailure();
     }
-    if (valueParts != 0 && valueParts != 2 && valueParts != 3) {
-      getOperation()->emitError("expected values of 2 or 3 parts, or none");
+    if (weightParts < 0 || weightParts > kMaxParts) {
+      getOperation()->emitError("expected weights of 1 to 3 parts, or none");
       return signalPassFailure();
     }
     AttentionTileOptions options;
@@ -476,7 +476,7 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
     options.dynamicRows = dynamicRows;
     options.workgroups = workgroups;
     options.matrixUnits = matrixUnits;
-    options.valueParts = valueParts;
+    options.weightParts = weightParts;
     options.sharedBytes = sharedBytes;
     IRRewriter rewriter(&getContext());
     for (AttentionOp op : ops) {

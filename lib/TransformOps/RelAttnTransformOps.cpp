@@ -51,7 +51,7 @@ transform::TileAttentionOp::apply(TransformRewriter &rewriter,
   options.dynamicRows = getDynamicRows();
   options.workgroups = getWorkgroups();
   options.matrixUnits = getMatrixUnits();
-  options.valueParts = getValueParts();
+  options.weightParts = getWeightParts();
   options.sharedBytes = getSharedBytes();
   SmallVector<Operation *> targets =
       llvm::to_vector(state.getPayloadOps(getTarget()));

@@ -192,7 +192,7 @@ def _spacing(dtype):
     return float(info.eps), float(info.smallest_subnormal)
 
 
-def tolerance(result, input_dtype, output_dtype, rounds_weights=False, splits_values=False):
+def tolerance(result, input_dtype, output_dtype, rounds_weights=False, weight_parts=3, score_products=1):
     """Allowed absolute errors of (output, lse) for one case.
 
     eps(accumulator) * (8 + 2 max_ij sum_d |scale q k| + a) * max|V|, plus one
@@ -213,22 +213,21 @@ def tolerance(result, input_dtype, output_dtype, rounds_weights=False, splits_va
     the output by half a spacing of its own times |V|, and those below f16's
     smallest number vanish.
 
-    `splits_values`: weights and values are sums of two bf16, right to 2^-16, and
-    the product of their second ones, 2^-16 of that of the first, is left out.
+    `weight_parts`: weights are sums of so many bf16. Of two they and the values
+    are right to 2^-16, and the product of their second parts, 2^-16 of that of the
+    first, is left out; one is right to 2^-9. `score_products`: scores are so many
+    products of parts, each a sum of D roundings of its own.
     """
     accumulator = np.float64 if input_dtype == np.float64 else np.float32
     eps, _ = _spacing(accumulator)
     factor = eps * (8 + 2 * result.max_score_terms + result.mean_additive)
-    lse_factor = eps * (
-        8
-        + max(2.0, result.depth**0.5 / 2) * result.max_score_terms
-        + max(1.0, result.depth**0.5 / 2) * result.mean_additive
-    )
+    roundings = (score_products * result.depth) ** 0.5 / 2
+    lse_factor = eps * (8 + max(2.0, roundings) * result.max_score_terms + max(1.0, roundings) * result.mean_additive)
     if rounds_weights:
         in_eps, in_tiny = _spacing(input_dtype)
         factor = factor + 0.5 * in_eps + 0.5 * in_tiny * result.num_keys
-    if splits_values:
-        factor = factor + 3 * 2.0**-16
+    if weight_parts < 3:
+        factor = factor + 3 * 2.0**-16 + 2.0**-9 * (weight_parts == 1)
     out_eps, out_tiny = _spacing(output_dtype)
     rounding = 0.5 * out_eps * np.abs(result.output) + 0.5 * out_tiny
     return (

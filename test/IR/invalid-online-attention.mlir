@@ -271,7 +271,7 @@ func.func @c6_f64(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
 func.func @c6_words(%q: tensor<3x24x64xi32>, %k: tensor<?x3x24xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x24x64xi32>, tensor<?x3x24xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
@@ -282,9 +282,9 @@ func.func @c6_words(%q: tensor<3x24x64xi32>, %k: tensor<?x3x24xi32>, %v: tensor<
 #nd = affine_map<(m, n, d, e) -> (n, d)>
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
-func.func @c6_parts(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x1x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
-  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x1x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+func.func @c6_parts(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x4x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x4x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
 
@@ -295,7 +295,7 @@ func.func @c6_parts(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
 func.func @c6_lanes(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x32xf32>, %max: tensor<32xf32>, %sum: tensor<32xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x32xf32>, tensor<32xf32>, tensor<32xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
@@ -307,7 +307,7 @@ func.func @c6_lanes(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
 func.func @c6_rank(%q: tensor<3x32x64xi32>, %k: tensor<?x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
@@ -342,9 +342,9 @@ func.func @c6_scale(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<
 #nd = affine_map<(m, n, d, e) -> (n, d)>
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
-func.func @c6_query_parts(%q: tensor<2x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
-  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<2x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+func.func @c6_query_parts(%q: tensor<4x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<4x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
 
@@ -355,7 +355,7 @@ func.func @c6_query_parts(%q: tensor<2x32x64xi32>, %k: tensor<?x3x32xi32>, %v: t
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
 func.func @c6_dynamic_query(%q: tensor<3x32x?xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x?xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
@@ -367,7 +367,7 @@ func.func @c6_dynamic_query(%q: tensor<3x32x?xi32>, %k: tensor<?x3x32xi32>, %v: 
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
 func.func @c6_columns(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x40x16xi32>, %n: index, %out: tensor<40x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x40x16xi32>) keys %n outs(%out, %max, %sum : tensor<40x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
@@ -379,7 +379,7 @@ func.func @c6_columns(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tenso
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
 func.func @c6_queries(%q: tensor<3x32x20xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x20xf32>, %max: tensor<20xf32>, %sum: tensor<20xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x20xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x20xf32>, tensor<20xf32>, tensor<20xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
@@ -391,7 +391,7 @@ func.func @c6_queries(%q: tensor<3x32x20xi32>, %k: tensor<?x3x32xi32>, %v: tenso
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
 func.func @c6_other_columns(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<64x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
-  // expected-error @+1 {{[C6] expected pairs of 3xWxM, Nx3xW and CxPxEx16 for a tile of ExM}}
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<64x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
   return
 }
@@ -417,5 +417,41 @@ func.func @c6_dynamic_chunks(%q: tensor<3x32x64xi32>, %k: tensor<64x3x32xi32>, %
 func.func @c6_max_keys(%q: tensor<3x32x64xi32>, %k: tensor<?x3x32xi32>, %v: tensor<?x2x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
   // expected-error @+1 {{[C6] expected max_keys to be a multiple of 32, got 33}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<3x32x64xi32>, tensor<?x3x32xi32>, tensor<?x2x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em], max_keys = 33 : i64}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_key_parts(%q: tensor<1x32x64xi32>, %k: tensor<?x4x32xi32>, %v: tensor<?x1x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<1x32x64xi32>, tensor<?x4x32xi32>, tensor<?x1x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_weight_parts(%q: tensor<1x32x64xi32>, %k: tensor<?x1x32xi32>, %v: tensor<?x1x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected weights of 1 to 3 parts, got 0}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<1x32x64xi32>, tensor<?x1x32xi32>, tensor<?x1x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em], weight_parts = 0 : i64}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_weight_parts_alone(%q: tensor<8x64xf32>, %k: tensor<?x8xf32>, %v: tensor<?x48xf32>, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] weights of 2 parts come with factors in pairs}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x64xf32>, tensor<?x8xf32>, tensor<?x48xf32>) outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em], weight_parts = 2 : i64}
   return
 }

@@ -9,7 +9,8 @@
 // part. All of them filled by 0 are made where they are.
 // CHECK-LABEL: func.func private @relattn_tile(
 // CHECK-COUNT-4: amx.tile_load %{{.*}} into !amx.tile<16x16xf32>
-// CHECK-COUNT-12: amx.tile_mulf
+// CHECK-COUNT-16: amx.tile_mulf
+// CHECK-NOT: amx.tile_mulf
 // CHECK-LABEL: func.func private @relattn_tile_0(
 // CHECK-COUNT-4: amx.tile_load %{{.*}} into !amx.tile<16x16xf32>
 // CHECK-LABEL: func.func private @relattn_tile_1(
@@ -86,12 +87,39 @@ func.func @rows(%a: memref<40x16xi32>, %b: memref<16x32xi32>, %c: memref<40x32xf
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
+// One part each: a product for each accumulator; and two of them with one.
+// CHECK-LABEL: func.func private @relattn_tile(
+// CHECK-COUNT-4: amx.tile_mulf
+// CHECK-NOT: amx.tile_mulf
+// CHECK-LABEL: func.func private @relattn_tile_0(
+// CHECK-COUNT-8: amx.tile_mulf
+// CHECK-NOT: amx.tile_mulf
+// CHECK-LABEL: func.func @one_part(
 func.func @one_part(%a: memref<32x16xi32>, %b: memref<16x32xi32>, %c: memref<32x32xf32>) {
-  // expected-error @+1 {{expected buffers of whole tiles}}
   linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%a, %b : memref<32x16xi32>, memref<16x32xi32>) outs(%c : memref<32x32xf32>) attrs = {relattn.tile = "pair_scores"} {
   ^bb0(%0: i32, %1: i32, %2: f32):
     linalg.yield %2 : f32
+  }
+  linalg.generic {indexing_maps = [#a, #b, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b, %b : memref<32x16xi32>, memref<16x32xi32>, memref<16x32xi32>) outs(%c : memref<32x32xf32>) attrs = {relattn.tile = "pair_scores"} {
+  ^bb0(%0: i32, %1: i32, %2: i32, %3: f32):
+    linalg.yield %3 : f32
+  }
+  return
+}
+
+// -----
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @four_parts(%a: memref<32x16xi32>, %b: memref<16x32xi32>, %c: memref<32x32xf32>) {
+  // expected-error @+1 {{expected buffers of whole tiles}}
+  linalg.generic {indexing_maps = [#a, #b, #b, #b, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b, %b, %b, %b : memref<32x16xi32>, memref<16x32xi32>, memref<16x32xi32>, memref<16x32xi32>, memref<16x32xi32>) outs(%c : memref<32x32xf32>) attrs = {relattn.tile = "pair_scores"} {
+  ^bb0(%0: i32, %1: i32, %2: i32, %3: i32, %4: i32, %5: f32):
+    linalg.yield %5 : f32
   }
   return
 }

@@ -1,13 +1,14 @@
 // Factors in pairs of bf16, for a CPU's matrix unit, level by level.
-// RUN: relattn-opt %s --relattn-tile-attention=value-parts=3 --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=TILE
-// RUN: relattn-opt %s --relattn-tile-attention=value-parts=2 --relattn-decompose-attention --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=STEP
+// RUN: relattn-opt %s --relattn-tile-attention=weight-parts=3 --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=TILE
+// RUN: relattn-opt %s --relattn-tile-attention=weight-parts=2 --relattn-decompose-attention --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=STEP
 // RUN: relattn-opt %s --relattn-to-cpu="matrix-unit=high target-cpu=sapphirerapids" --split-input-file --mlir-print-ir-after=relattn-convert-tiles-to-amx -o /dev/null 2>&1 | FileCheck %s --check-prefix=AMX
-// RUN: not relattn-opt %s --relattn-tile-attention=value-parts=1 --split-input-file 2>&1 | FileCheck %s --check-prefix=PARTS
+// RUN: relattn-opt %s --relattn-tile-attention=weight-parts=1 --relattn-decompose-attention --canonicalize --cse --split-input-file | FileCheck %s --check-prefix=ONE
+// RUN: not relattn-opt %s --relattn-tile-attention=weight-parts=4 --split-input-file 2>&1 | FileCheck %s --check-prefix=PARTS
 // RUN: not relattn-opt %s --relattn-to-cpu="matrix-unit=high target-cpu=haswell" --split-input-file 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: not relattn-opt %s --relattn-to-cpu=matrix-unit=low --split-input-file 2>&1 | FileCheck %s --check-prefix=NAME
 // RUN: not relattn-opt %s --relattn-to-cpu="matrix-unit=high target-cpu=sapphirerapids target-features=-amx-tile" --split-input-file 2>&1 | FileCheck %s --check-prefix=NOTILES
 // NOTILES: error: target CPU 'sapphirerapids' has no matrix unit that multiplies bf16 (amx-bf16)
-// PARTS: error: expected values of 2 or 3 parts, or none
+// PARTS: error: expected weights of 1 to 3 parts, or none
 // CPU: error: target CPU 'haswell' has no matrix unit that multiplies bf16 (amx-bf16)
 // NAME: for the --matrix-unit option: Cannot find option named 'low'
 
@@ -72,6 +73,10 @@
 // STEP:     math.exp
 // STEP:     math.exp
 // STEP:     arith.addi %{{.*}}, %c32768_i32
+// The sum of a chunk joins that of those before it.
+// STEP:   linalg.generic {{.*}} attrs = {relattn.tile = "row"}
+// STEP:     arith.addf
+// STEP:   scf.yield
 // STEP: relattn.tile = "rescale"
 // STEP: linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
 // STEP-SAME: relattn.tile = "pair_values"
@@ -129,6 +134,87 @@ func.func @t5(%q: tensor<8x?x64xf32>, %k: tensor<8x?x64xf32>, %v: tensor<8x?x40x
 func.func @padded(%q: tensor<8x?x80xf32>, %k: tensor<8x?x80xf32>, %init: tensor<8x?x80xf32>) -> tensor<8x?x80xf32> {
   %out = relattn.attention ins(%q, %k, %k : tensor<8x?x80xf32>, tensor<8x?x80xf32>, tensor<8x?x80xf32>) outs(%init : tensor<8x?x80xf32>)
   return %out : tensor<8x?x80xf32>
+}
+
+// -----
+
+// A bf16 is one part: one product for a score, and one with each part of a weight,
+// which is rounded if it is the only one.
+// TILE-LABEL: func @bf16
+// TILE: scf.forall {{.*}} -> (tensor<8x?x1x32xi32>) {
+// TILE: scf.forall {{.*}} -> (tensor<8x?x1x64x16xi32>) {
+// TILE: scf.for {{.*}} -> (tensor<4x1x32x64xi32>)
+// TILE: online_attention ins({{.*}} : tensor<1x32x32xi32>, tensor<?x1x32xi32>, tensor<?x1x64x16xi32>) keys
+// TILE-NOT: weight_parts
+// STEP-LABEL: func @bf16
+// STEP: relattn.tile = "pair_scores"
+// STEP-COUNT-2: arith.mulf
+// STEP-NOT: arith.mulf
+// STEP:   linalg.yield
+// STEP: scf.for {{.*}} -> (tensor<?x16x32xi32>, tensor<?x16x32xi32>, tensor<32xf32>)
+// STEP: relattn.tile = "pair_values"
+// STEP-COUNT-4: arith.mulf
+// STEP-NOT: arith.mulf
+// STEP:   linalg.yield
+// ONE-LABEL: func @bf16
+// ONE: scf.for {{.*}} -> (tensor<?x16x32xi32>, tensor<32xf32>)
+// ONE:   relattn.tile = "exp_split"
+// ONE:     arith.addi %{{.*}}, %c32768_i32
+// ONE:     arith.addi %{{.*}}, %c32768_i32
+// ONE: relattn.tile = "pair_values"
+// ONE-COUNT-2: arith.mulf
+// ONE-NOT: arith.mulf
+// ONE:   linalg.yield
+// AMX-LABEL: func.func private @relattn_tile(
+// AMX-COUNT-4: amx.tile_mulf
+// AMX-NOT: amx.tile_mulf
+// AMX-LABEL: func.func private @relattn_tile_0(
+// AMX-COUNT-8: amx.tile_mulf
+// AMX-NOT: amx.tile_mulf
+// AMX-LABEL: func.func private @relattn_tile_1(
+// AMX-LABEL: func.func @bf16
+func.func @bf16(%q: tensor<8x?x64xbf16>, %k: tensor<8x?x64xbf16>, %init: tensor<8x?x64xbf16>) -> tensor<8x?x64xbf16> {
+  %out = relattn.attention ins(%q, %k, %k : tensor<8x?x64xbf16>, tensor<8x?x64xbf16>, tensor<8x?x64xbf16>) outs(%init : tensor<8x?x64xbf16>)
+  return %out : tensor<8x?x64xbf16>
+}
+
+// -----
+
+// An f16 is two parts, whose four products are a score. With weights of two parts
+// three count.
+// TILE-LABEL: func @f16
+// TILE: online_attention ins({{.*}} : tensor<2x32x32xi32>, tensor<?x2x32xi32>, tensor<?x2x64x16xi32>) keys
+// STEP-LABEL: func @f16
+// STEP: relattn.tile = "pair_scores"
+// STEP-COUNT-8: arith.mulf
+// STEP-NOT: arith.mulf
+// STEP:   linalg.yield
+// STEP: relattn.tile = "pair_values"
+// STEP-COUNT-6: arith.mulf
+// STEP-NOT: arith.mulf
+// STEP:   linalg.yield
+func.func @f16(%q: tensor<8x?x64xf16>, %k: tensor<8x?x64xf16>, %init: tensor<8x?x64xf16>) -> tensor<8x?x64xf16> {
+  %out = relattn.attention ins(%q, %k, %k : tensor<8x?x64xf16>, tensor<8x?x64xf16>, tensor<8x?x64xf16>) outs(%init : tensor<8x?x64xf16>)
+  return %out : tensor<8x?x64xf16>
+}
+
+// -----
+
+// A scale that is no power of two gives queries digits that they did not have.
+// TILE-LABEL: func @scaled
+// TILE: online_attention ins({{.*}} : tensor<3x32x32xi32>, tensor<?x1x32xi32>, tensor<?x1x64x16xi32>) keys
+func.func @scaled(%q: tensor<8x?x64xbf16>, %k: tensor<8x?x64xbf16>, %init: tensor<8x?x64xbf16>) -> tensor<8x?x64xbf16> {
+  %out = relattn.attention scale(0.3) ins(%q, %k, %k : tensor<8x?x64xbf16>, tensor<8x?x64xbf16>, tensor<8x?x64xbf16>) outs(%init : tensor<8x?x64xbf16>)
+  return %out : tensor<8x?x64xbf16>
+}
+
+// -----
+
+// TILE-LABEL: func @scaled_exactly
+// TILE: online_attention ins({{.*}} : tensor<1x32x32xi32>, tensor<?x1x32xi32>,
+func.func @scaled_exactly(%q: tensor<8x?x64xbf16>, %k: tensor<8x?x64xbf16>, %init: tensor<8x?x64xbf16>) -> tensor<8x?x64xbf16> {
+  %out = relattn.attention scale(0.125) ins(%q, %k, %k : tensor<8x?x64xbf16>, tensor<8x?x64xbf16>, tensor<8x?x64xbf16>) outs(%init : tensor<8x?x64xbf16>)
+  return %out : tensor<8x?x64xbf16>
 }
 
 // -----

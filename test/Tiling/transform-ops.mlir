@@ -118,7 +118,7 @@ func.func @pairs(%q: tensor<?x32xf32>, %init: tensor<?x32xf32>) -> tensor<?x32xf
 module attributes {transform.with_named_sequence} {
   transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
     %attention = transform.structured.match ops{["relattn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
-    %loops = transform.relattn.tile_attention %attention {value_parts = 2 : i64} : (!transform.any_op) -> !transform.any_op
+    %loops = transform.relattn.tile_attention %attention {weight_parts = 2 : i64} : (!transform.any_op) -> !transform.any_op
     transform.yield
   }
 }
@@ -128,8 +128,8 @@ module attributes {transform.with_named_sequence} {
 module attributes {transform.with_named_sequence} {
   transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
     %attention = transform.structured.match ops{["relattn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
-    // expected-error @+1 {{attribute 'value_parts' failed to satisfy constraint: 64-bit signless integer attribute whose value is 0, 2 or 3}}
-    %loops = transform.relattn.tile_attention %attention {value_parts = 1 : i64} : (!transform.any_op) -> !transform.any_op
+    // expected-error @+1 {{attribute 'weight_parts' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative whose maximum value is 3}}
+    %loops = transform.relattn.tile_attention %attention {weight_parts = 4 : i64} : (!transform.any_op) -> !transform.any_op
     transform.yield
   }
 }

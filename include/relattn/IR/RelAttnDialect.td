@@ -137,8 +137,10 @@ def RelAttn_Dialect : Dialect {
       infers the wrong one (and its stride) otherwise.
     - Intel's matrix unit (AMX) multiplies bf16. With `matrix-unit` many queries
       use it, each f32 as a sum of bf16: of three with six products of parts
-      (`highest`, errors as of f32), or weights and values of two with three
-      (`high`, 2^-16 of the largest value). Scores start from tiles of the strip,
+      (`highest`, errors as of f32), weights and values of two with three (`high`,
+      2^-16 of the largest value), or weights of one, with two (`medium`, 2^-9). A
+      bf16 is one part, so that a score takes one product, exactly, and so do values
+      with each part of a weight; an f16 is two. Scores start from tiles of the strip,
       16 rows that begin one number apart; all else is as above. On two cores of a
       Granite Rapids, from 500 tokens on, 1.02 to 1.27 and 1.19 to 1.56 times as
       fast as multiply-adds (512 causal tokens 0.92 to 1.00 and 1.21, d = 40 0.90

@@ -265,10 +265,10 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     band. Indexing maps are over (m, n, d, e), any order of dimensions.
 
     For a CPU's matrix unit the factors come in pairs of bf16, each number as the
-    sum of some of them (Henry, Tang and Heinecke 2019): query and key of three,
-    x = x0 + x1 + x2, whose products x_a * y_b with a + b <= 2 count; value, and
-    the weights that it meets, of P = 3 or of two, whose products with a + b <= 1
-    do. A word of i32 holds the numbers 32 c + w (its low half) and 32 c + 16 + w
+    sum of one to three of them (Henry, Tang and Heinecke 2019), x = x0 + x1 + x2,
+    whose products x_a * y_b count where a + b is less than the larger number of
+    parts. Weights are sums of `weight_parts`, in the same order, the first rounded
+    to the nearest if there are fewer than three. A word of i32 holds the numbers 32 c + w (its low half) and 32 c + 16 + w
     of the dimension that the product sums over: query is [part, word of d, m],
     key [n, part, word of d], value [c of n, part, e, w]. `keys` of the n count:
     their number is padded to a multiple of 32, by values that are finite and keys
@@ -287,11 +287,11 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
       a map, a projected permutation of m and n.
     - C5: `max_keys`, an upper bound of a dynamic n, is positive; without it the
       scores of a tile have no static size. The scale is finite.
-    - C6: in pairs, the shapes are 3xWxM, Nx3xW and CxPxEx16, where W, M and E are
-      multiples of 16, and N = 32 C and C alone may be dynamic; `max_keys`, if
-      there is one, is a multiple of 32; the accumulator is f32; the maps say
-      (d, m), (n, d), (n, e) and (e, m); the scale is 1. They come with `keys`, and
-      nothing else does.
+    - C6: in pairs, the shapes are PxWxM, NxPxW and CxPxEx16, each P from 1 to 3,
+      where W, M and E are multiples of 16, and N = 32 C and C alone may be
+      dynamic; `max_keys`, if there is one, is a multiple of 32; the accumulator is
+      f32; the maps say (d, m), (n, d), (n, e) and (e, m); the scale is 1;
+      `weight_parts` is 1 to 3. They come with `keys`, and nothing else does.
 
     Example:
 
@@ -333,7 +333,8 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     OptionalAttr<AffineMapAttr>:$mask_map,
     OptionalAttr<I64Attr>:$max_keys,
     UnitAttr:$ascending,
-    DefaultValuedAttr<F64Attr, "1.0">:$scale
+    DefaultValuedAttr<F64Attr, "1.0">:$scale,
+    DefaultValuedAttr<I64Attr, "3">:$weight_parts
   );
   let results = (outs AnyRankedTensor:$out, AnyRankedTensor:$max,
                       AnyRankedTensor:$sum);

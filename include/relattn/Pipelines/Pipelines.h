@@ -25,9 +25,9 @@ enum class CPUSchedule { Tuned, Reference };
 /// How the loops of a CPU target share the machine.
 enum class CPUThreads { None, OpenMP };
 
-/// How a CPU's matrix unit, which multiplies bf16, is used for f32; named as
-/// PyTorch's precisions of products of f32 are.
-enum class CPUMatrixUnit { None, Highest, High };
+/// How a CPU's matrix unit, which multiplies bf16, is used; named as PyTorch's
+/// precisions of products of f32 are.
+enum class CPUMatrixUnit { None, Highest, High, Medium };
 
 struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
   Option<CPUSchedule> schedule{
@@ -79,7 +79,10 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
           clEnumValN(CPUMatrixUnit::Highest, "highest",
                      "each f32 as three bf16: errors as of f32"),
           clEnumValN(CPUMatrixUnit::High, "high",
-                     "weights and values as two: 2^-16 of the largest value"))};
+                     "weights, and values of f32, as two: 2^-16 of the largest "
+                     "value"),
+          clEnumValN(CPUMatrixUnit::Medium, "medium",
+                     "weights as one bf16: 2^-9 of the largest value"))};
 };
 
 /// relattn-to-cpu: from relattn, linalg, tensor, arith, math, scf and func to

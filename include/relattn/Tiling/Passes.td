@@ -57,10 +57,12 @@ def TileAttention : Pass<"relattn-tile-attention",
     parts of its keys that `workers` would take, the keys are split into these
     parts, whose states `relattn.merge` joins in a second loop over (b, g, r).
 
-    With `value-parts`, for a CPU's matrix unit, an attention of many queries has
+    With `weight-parts`, for a CPU's matrix unit, an attention of many queries has
     keys, values and queries as sums of bf16, two numbers to a word of i32: the
     first two in copies, made before the loops, of 2 bytes for each part of each
-    number, d and e padded to what the unit's tiles hold. Panels have 64 queries,
+    number, d and e padded to what the unit's tiles hold. An f32 has three parts,
+    an f16 two, a bf16 one, a scaled query three unless the scale is a power of
+    two; an f32 of the values two where weights have no more. Panels have 64 queries,
     four share a block of 256 keys (128 for d or e of 128 and more). Attention stays
     as it is in f64, with a d or e that the unit's tiles would pad to more than one
     and a half times the work, with queries that are rows or one block, with
@@ -99,9 +101,9 @@ def TileAttention : Pass<"relattn-tile-attention",
            "Blocks of `lanes` queries for the workgroups of a GPU">,
     Option<"matrixUnits", "matrix-units", "bool", "true",
            "The GPU has matrix units with factors of 16 bits">,
-    Option<"valueParts", "value-parts", "int64_t", "0",
-           "For a CPU's matrix unit: factors in pairs of bf16, queries and keys as "
-           "sums of 3, values and weights of 2 or 3 (0: not)">,
+    Option<"weightParts", "weight-parts", "int64_t", "0",
+           "For a CPU's matrix unit: factors in pairs of bf16, weights as sums of "
+           "1, 2 or 3 (0: not)">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
            "Bytes of shared memory that tiles without matrix units fit into, if "
            "any do (0: not looked at)">
@@ -206,8 +208,8 @@ def ConvertTilesToAMX : Pass<"relattn-convert-tiles-to-amx",
   let description = [{
     After bufferisation: each product in pairs (`relattn.tile` is `pair_scores` or
     `pair_values`) becomes loops of `amx` in a function of its own: tiles of 16 x
-    16 accumulators, two by two where there are as many, six products of parts for
-    each chunk of 32. A function that contains one asks Linux, where it begins,
+    16 accumulators, two by two where there are as many, up to six products of
+    parts for each chunk of 32. A function that contains one asks Linux, where it begins,
     for the permission to use the unit (a system call; again is allowed).
 
     Sizes are multiples of 16, or, where they are dynamic, of 32, as

@@ -38,8 +38,8 @@ struct AttentionTileOptions {
   /// The GPU multiplies matrices of 16-bit factors.
   bool matrixUnits = true;
   /// For a CPU's matrix unit: factors in pairs of bf16 where there are many
-  /// queries, values and weights as sums of 2 or 3 (0: not).
-  int64_t valueParts = 0;
+  /// queries, weights as sums of so many, 1 to 3 (0: not).
+  int64_t weightParts = 0;
   /// What a workgroup without them has of shared memory; 0: as much as it
   /// wants.
   int64_t sharedBytes = 0;

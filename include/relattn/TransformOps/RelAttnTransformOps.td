@@ -68,11 +68,6 @@ def ApplyRemoveScalingPatternsOp : Op<Transform_Dialect,
   let assemblyFormat = "attr-dict";
 }
 
-def RelAttn_ValueParts : ConfinedAttr<I64Attr, [AttrConstraint<
-    CPred<"::llvm::is_contained({0, 2, 3}, "
-          "::llvm::cast<::mlir::IntegerAttr>($_self).getInt())">,
-    "whose value is 0, 2 or 3">]>;
-
 def TileAttentionOp : Op<Transform_Dialect, "relattn.tile_attention",
     [DeclareOpInterfaceMethods<TransformOpInterface>,
      DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
@@ -118,7 +113,8 @@ def TileAttentionOp : Op<Transform_Dialect, "relattn.tile_attention",
     UnitAttr:$dynamic_rows,
     UnitAttr:$workgroups,
     DefaultValuedAttr<BoolAttr, "true">:$matrix_units,
-    DefaultValuedAttr<RelAttn_ValueParts, "0">:$value_parts,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<3>]>,
+                      "0">:$weight_parts,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$shared_bytes
   );
   let results = (outs TransformHandleTypeInterface:$loops);

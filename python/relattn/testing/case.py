@@ -202,9 +202,10 @@ class Case:
         module.call(name, *map(_contiguous, arguments), *outputs)
         return outputs
 
-    def check(self, outputs, result, rounds_weights=False, splits_values=False):
-        """The largest error over its tolerance, and a message if above 1."""
-        bounds = oracle.tolerance(result, self.query.dtype, self.output_dtype, rounds_weights, splits_values)
+    def check(self, outputs, result, **roundings):
+        """The largest error over its tolerance, and a message if above 1;
+        `roundings` as oracle.tolerance has them."""
+        bounds = oracle.tolerance(result, self.query.dtype, self.output_dtype, **roundings)
         worst, message = 0.0, None
         references = [result.output, result.lse]
         for output, reference, bound, what in zip(outputs, references, bounds, ("output", "lse")):

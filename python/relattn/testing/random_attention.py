@@ -61,8 +61,8 @@ def run_module(seed, count, pipeline, keep, limits):
     """`count` cases in one module and process; returns what to report."""
     for_gpu = is_for_gpu(pipeline)
     has_matrix_units = for_gpu and tile_classes.has_matrix_units(" ".join(pipeline))
-    value_parts = tile_classes.value_parts(" ".join(pipeline))
-    generator = Generator(seed, for_gpu=for_gpu, many_queries=value_parts > 0, **limits)
+    weight_parts = tile_classes.weight_parts(" ".join(pipeline))
+    generator = Generator(seed, for_gpu=for_gpu, many_queries=weight_parts > 0, **limits)
     cases = [generator.next() for _ in range(count)]
     results = [case.expected() for case in cases]
     text = "".join(
@@ -83,7 +83,7 @@ def run_module(seed, count, pipeline, keep, limits):
         tags["a query sees nothing"] += bool((result.lse == float("-inf")).any())
         outputs = case.run(module, f"case_{i}", result)
         ratio, message = case.check(outputs, result, rounds_weights=has_matrix_units and case.on_matrix_units(),
-                                    splits_values=value_parts == 2 and tile_classes.are_pairs(case))
+                                    **tile_classes.pair_roundings(case, " ".join(pipeline)))
         dtype = case.query.dtype.name
         worst[dtype] = max(worst.get(dtype, 0.0), ratio)
         if message:

@@ -9,6 +9,7 @@ hide in: tiles that are skipped, cut or shared out, and the two sides of every
 boundary.
 """
 
+import math
 import re
 from collections import Counter
 
@@ -52,7 +53,7 @@ def expected(pipeline):
         classes = [*classes, DYNAMIC_ROWS]
     if options(pipeline)["lanes"] // 2 >= MIN_LANES:
         classes = [*classes, HALF]
-    if value_parts(pipeline):
+    if weight_parts(pipeline):
         classes = classes + PAIRS
     if options(pipeline)["lanes"] == 1:
         classes.remove("tiles of few queries")
@@ -71,10 +72,10 @@ def options(pipeline):
     return sizes
 
 
-def value_parts(pipeline):
-    """Of numbers in pairs of bf16, for a CPU's matrix unit; 0: not in pairs."""
-    found = re.search(r"\b(?:value-parts=(\d)|matrix-unit=(highest|high)\b)", pipeline)
-    return int(found[1] or {"highest": 3, "high": 2}[found[2]]) if found else 0
+def weight_parts(pipeline):
+    """In pairs of bf16, for a CPU's matrix unit; 0: not in pairs."""
+    found = re.search(r"\b(?:weight-parts=(\d)|matrix-unit=(highest|high|medium)\b)", pipeline)
+    return int(found[1] or {"highest": 3, "high": 2, "medium": 1}[found[2]]) if found else 0
 
 
 def sizes_of(case):
@@ -96,6 +97,16 @@ def are_pairs(case):
     of_entry = case.key_lengths is not None or np.ndim(case.query_offset) > 0
     is_known = not of_entry or all("b" in dims for dims in case.maps[1:3])
     return not is_one_block and is_known and 2 * padded <= 3 * (size["d"] + size["e"])
+
+
+def pair_roundings(case, pipeline):
+    """What factors in pairs round, for oracle.tolerance."""
+    if not weight_parts(pipeline) or not are_pairs(case):
+        return {}
+    parts = {"bfloat16": 1, "float16": 2, "float32": 3}[case.query.dtype.name]
+    is_scaled = abs(math.frexp(case.scale)[0]) != 0.5
+    products = sum(a + b < 3 for a in range(3 if is_scaled else parts) for b in range(parts))
+    return {"weight_parts": weight_parts(pipeline), "score_products": products}
 
 
 def block_panels(panels, all_panels, entries, workers):
@@ -130,7 +141,7 @@ def tile_classes(case, pipeline=""):
     # What the compiler knows.
     parts = -(-workers // np.prod([size.get(d, 1) for d in "bgr" if d not in case.dynamic]))
     are_rows = m <= option["rows"] and (not is_dynamic or "dynamic-rows" in pipeline)
-    if not are_rows and value_parts(pipeline) and are_pairs(case):
+    if not are_rows and weight_parts(pipeline) and are_pairs(case):
         counts[PAIRS[0]] += 1
         counts[PAIRS[1]] += m > PAIR_SIZES[0] * PAIR_SIZES[1]
         counts[PAIRS[2]] += n > PAIR_SIZES[2]
