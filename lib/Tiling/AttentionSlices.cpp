@@ -131,13 +131,7 @@ linalg::GenericOp AttentionTiler::createGeneric(
       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
         linalg::YieldOp::create(inner, bodyLoc, body(inner, bodyLoc, args));
       });
-  // Narrow floats stay out of vectors: LLVM takes these apart by calls of a
-  // run-time library. Loops over them become vectors of integers there.
-  bool isNarrow = llvm::any_of(generic->getOperands(), [&](Value operand) {
-    return getElementTypeOrSelf(operand) != accumulator;
-  });
-  if (!isNarrow)
-    setTileKind(generic, kind);
+  setTileKind(generic, kind);
   return generic;
 }
 

@@ -8,12 +8,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Interfaces/VectorInterfaces.h"
 #include "relattn/Tiling/Passes.h"
 
 namespace mlir::relattn {
@@ -24,6 +27,75 @@ namespace mlir::relattn {
 using namespace mlir;
 
 namespace {
+
+/// A vector of f16 or bf16 whose elements are no neighbours in memory, read or
+/// written one by one as integers: LLVM inserts a bf16 into a vector by calls
+/// of a run-time library.
+class ElementTransfer {
+public:
+  ElementTransfer(RewriterBase &rewriter, VectorTransferOpInterface op)
+      : b(rewriter), op(op), loc(op.getLoc()), type(op.getVectorType()) {}
+
+  static bool isNeeded(VectorTransferOpInterface op) {
+    auto buffer = dyn_cast<MemRefType>(op.getShapedType());
+    Type element = op.getVectorType().getElementType();
+    AffineMap map = op.getPermutationMap();
+    if (!buffer || !(element.isF16() || element.isBF16()) || op.getMask() ||
+        op.hasOutOfBoundsDim() || !map.isProjectedPermutation() ||
+        map.getNumResults() == 0)
+      return false;
+    bool isLast = map.getDimPosition(map.getNumResults() - 1) + 1 ==
+                  unsigned(buffer.getRank());
+    return !isLast || !buffer.isLastDimUnitStride();
+  }
+
+  void lower() {
+    Type word = b.getI16Type();
+    VectorType words = type.clone(word);
+    SmallVector<int64_t> strides = computeStrides(type.getShape());
+    auto forEach = [&](auto body) {
+      for (int64_t i : llvm::seq(type.getNumElements()))
+        body(delinearize(i, strides));
+    };
+    if (auto read = dyn_cast<vector::TransferReadOp>(op.getOperation())) {
+      SmallVector<Value> elements;
+      forEach([&](ArrayRef<int64_t> place) {
+        Value element =
+            memref::LoadOp::create(b, loc, op.getBase(), getIndices(place));
+        elements.push_back(arith::BitcastOp::create(b, loc, word, element));
+      });
+      Value all = vector::FromElementsOp::create(b, loc, words, elements);
+      b.replaceOpWithNewOp<arith::BitcastOp>(read, type, all);
+      return;
+    }
+    auto write = cast<vector::TransferWriteOp>(op.getOperation());
+    Value all = arith::BitcastOp::create(b, loc, words, write.getVector());
+    forEach([&](ArrayRef<int64_t> place) {
+      Value bits = vector::ExtractOp::create(b, loc, all, place);
+      Value element =
+          arith::BitcastOp::create(b, loc, type.getElementType(), bits);
+      memref::StoreOp::create(b, loc, element, op.getBase(), getIndices(place));
+    });
+    b.eraseOp(write);
+  }
+
+private:
+  SmallVector<Value> getIndices(ArrayRef<int64_t> place) {
+    SmallVector<Value> indices(op.getIndices());
+    for (auto [result, offset] : llvm::enumerate(place)) {
+      Value &index = indices[op.getPermutationMap().getDimPosition(result)];
+      index = b.createOrFold<arith::AddIOp>(
+          loc, index, arith::ConstantIndexOp::create(b, loc, offset));
+    }
+    return indices;
+  }
+
+  RewriterBase &b;
+  VectorTransferOpInterface op;
+  Location loc;
+  VectorType type;
+};
+
 struct LowerTilesToLoops
     : public relattn::impl::LowerTilesToLoopsBase<LowerTilesToLoops> {
   using LowerTilesToLoopsBase::LowerTilesToLoopsBase;
@@ -74,6 +146,15 @@ struct LowerTilesToLoops
       rewriter.setInsertionPoint(op);
       rewriter.replaceOpWithNewOp<linalg::CopyOp>(op, op.getSource(),
                                                   op.getTarget());
+    }
+    SmallVector<VectorTransferOpInterface> transfers;
+    getOperation()->walk([&](VectorTransferOpInterface op) {
+      if (ElementTransfer::isNeeded(op))
+        transfers.push_back(op);
+    });
+    for (VectorTransferOpInterface op : transfers) {
+      rewriter.setInsertionPoint(op);
+      ElementTransfer(rewriter, op).lower();
     }
     SmallVector<linalg::LinalgOp> ops;
     getOperation()->walk([&](linalg::LinalgOp op) {

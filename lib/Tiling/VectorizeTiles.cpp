@@ -146,6 +146,7 @@ struct VectorizeTiles
     vectorize(rewriter);
     if (failed(simplify()))
       return signalPassFailure();
+    transposeWide(rewriter);
     readByScalars(rewriter);
     getOperation()->walk(
         [&](LoopLikeOpInterface loop) { moveLoopInvariantCode(loop); });
@@ -231,6 +232,24 @@ struct VectorizeTiles
     return apply([&](RewritePatternSet &patterns) {
       vector::populateVectorMultiReductionLoweringPatterns(
           patterns, vector::VectorMultiReductionLowering::InnerParallel);
+    });
+  }
+
+  /// What becomes narrow is transposed before: as shuffles of 16 bits it takes
+  /// twice the instructions with AVX2.
+  void transposeWide(RewriterBase &rewriter) {
+    getOperation()->walk([&](vector::TransposeOp op) {
+      auto narrow = op.getVector().getDefiningOp<arith::TruncFOp>();
+      if (!narrow || !narrow->hasOneUse())
+        return;
+      rewriter.setInsertionPoint(op);
+      Value wide = vector::TransposeOp::create(
+          rewriter, op.getLoc(), narrow.getIn(), op.getPermutation());
+      auto result = cast<arith::TruncFOp>(rewriter.clone(*narrow));
+      result.getInMutable().assign(wide);
+      result.getOut().setType(op.getType());
+      rewriter.replaceOp(op, result);
+      rewriter.eraseOp(narrow);
     });
   }
 

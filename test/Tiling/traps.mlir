@@ -5,6 +5,7 @@
 // RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1 target-cpu=x86-64-v4" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s
 // RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1 target-cpu=sapphirerapids matrix-unit=highest" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-lower-tiles-to-loops 2>&1 | FileCheck %s --check-prefix=AMX
 // RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1" | mlir-translate --mlir-to-llvmir | FileCheck %s --check-prefix=LLVM
+// RUN: relattn-opt %s --relattn-to-cpu="threads=openmp workers=1" --mlir-disable-threading -o /dev/null --mlir-print-ir-after=relattn-vectorize-tiles 2>&1 | FileCheck %s --check-prefix=NARROW
 // LLVM-NOT: @memrefCopy
 // LLVM-NOT: llvm.masked
 
@@ -50,6 +51,17 @@ func.func @causal_bshd(%q: tensor<2x?x8x40xf32>, %slopes: tensor<8xf32>, %init: 
   return %out : tensor<2x?x8x40xf32>
 }
 
+// Narrow floats are converted as vectors, and transposed while they are wide.
+// NARROW-LABEL: func.func @masked_bf16
+// NARROW-NOT: vector.transpose {{.*}}bf16
+// NARROW: arith.extf %{{.*}} : vector<8x8xbf16> to vector<8x8xf32>
+// NARROW-NOT: vector.transpose {{.*}}bf16
+// NARROW: vector.transpose {{.*}} : vector<8x8xf32> to vector<8x8xf32>
+// NARROW: arith.truncf %{{.*}} : vector<8x8xf32> to vector<8x8xbf16>
+// NARROW-NOT: vector.transpose {{.*}}bf16
+// NARROW: vector.transfer_write %{{.*}} : vector<8x8xbf16>
+// NARROW-NOT: vector.transpose {{.*}}bf16
+// NARROW: return
 // CHECK-LABEL: func.func @masked_bf16
 // CHECK: scf.forall
 // CHECK-NOT: memref.alloc(

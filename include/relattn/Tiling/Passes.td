@@ -240,9 +240,11 @@ def LowerTilesToLoops : Pass<"relattn-lower-tiles-to-loops",
                              "::mlir::func::FuncOp"> {
   let summary = "Lower what is left of linalg in workers to sequential loops";
   let description = [{
-    On buffers, before `scf.forall` becomes parallel: linalg inside of it (narrow
-    floats, masks of i1) becomes `scf.for`, or it would become a parallel loop in
-    a parallel loop. A `memref.copy` between buffers that are not contiguous
+    On buffers, before `scf.forall` becomes parallel: linalg inside of it (masks of
+    i1, lse) becomes `scf.for`, or it would become a parallel loop in a parallel
+    loop. Vectors of f16 and bf16 whose elements are no neighbours are read and
+    written one by one, as integers: LLVM inserts a bf16 by calls of a run-time
+    library. A `memref.copy` between buffers that are not contiguous
     becomes a loop or `linalg.copy` anywhere: upstream lowers it to a call of
     `memrefCopy`, a function of the runner's library that compiled programs do
     not have. Stack buffers of static size in a worker's sequential loops move to
@@ -254,8 +256,9 @@ def LowerTilesToLoops : Pass<"relattn-lower-tiles-to-loops",
            "their loop">
   ];
   let dependentDialects = [
-    "::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",
-    "::mlir::scf::SCFDialect"
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
   ];
 }
 
