@@ -13,6 +13,10 @@ usage: tools/bench.sh [--install-peers] [arguments of relattn-bench]
   --install-peers  ONNX Runtime, OpenVINO, JAX and IREE, a gigabyte, into
                    build/bench-packages; what is there is compared with
 
+In two steps that may be on two machines, the second with Python, NumPy and ml_dtypes
+alone: --build FOLDER here, then, with python and test/Benchmark on PYTHONPATH there,
+python3 -m relattn_bench --kernels FOLDER, and the same cases and --target-cpu.
+
 The arguments: tools/bench.sh -- --help
 TEXT
 }

@@ -5,18 +5,23 @@
 import dataclasses
 import re
 
+import ml_dtypes
 import numpy as np
 
 import relattn
+
+#: By name, with the largest error that is taken for rounding.
+DTYPES = {"f32": np.dtype(np.float32), "bf16": np.dtype(ml_dtypes.bfloat16)}
+MAX_ERROR = {"f32": 1e-4, "bf16": 3e-2}
 
 SCHEME = relattn.T5(32, 128, bidirectional=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One attention, f32, B = 1; the last query stands at the last key.
+    """One attention, B = 1; the last query stands at the last key.
 
-    Written as "H8 M=N=512 D64 causal BSHD" or "H12 M=1 N=2048 D64".
+    Written as "H8 M=N=512 D64 causal BSHD" or "H12 M=1 N=2048 D64 bf16" (else f32).
     """
 
     heads: int
@@ -25,18 +30,24 @@ class Case:
     depth: int
     causal: bool = False
     layout: str = "BHSD"
+    kind: str = "f32"
 
     @classmethod
     def parse(cls, text):
-        match = re.fullmatch(r"H(\d+) (?:M=N=(\d+)|M=(\d+) N=(\d+)) D(\d+)( causal)?( BSHD)?", text)
+        match = re.fullmatch(r"H(\d+) (?:M=N=(\d+)|M=(\d+) N=(\d+)) D(\d+)( causal)?( BSHD)?( bf16)?", text)
         if not match:
             raise ValueError(f"expected a case such as 'H8 M=N=512 D64 causal', got '{text}'")
-        heads, both, queries, keys, depth, causal, layout = match.groups()
-        return cls(int(heads), int(both or queries), int(both or keys), int(depth), bool(causal), "BSHD" if layout else "BHSD")
+        heads, both, queries, keys, depth, causal, layout, kind = match.groups()
+        return cls(int(heads), int(both or queries), int(both or keys), int(depth), bool(causal), "BSHD" if layout else "BHSD",
+                   "bf16" if kind else "f32")
 
     def __str__(self):
         lengths = f"M=N={self.keys}" if self.queries == self.keys else f"M={self.queries} N={self.keys}"
-        return f"H{self.heads} {lengths} D{self.depth}" + " causal" * self.causal + " BSHD" * (self.layout == "BSHD")
+        return f"H{self.heads} {lengths} D{self.depth}" + " causal" * self.causal + " BSHD" * (self.layout == "BSHD") + " bf16" * (self.kind == "bf16")
+
+    @property
+    def dtype(self):
+        return DTYPES[self.kind]
 
     @property
     def query_offset(self):
@@ -62,16 +73,15 @@ class Case:
         """q, k, v [1, H, M or N, D] and the table [32, H]. Keys and values are
         neighbours in memory: one read."""
         rng = np.random.default_rng(0)
-        q = aligned((1, self.heads, self.queries, self.depth))
-        cache = aligned((2, 1, self.heads, self.keys, self.depth))
-        for array in (q, cache):
-            array[:] = rng.standard_normal(array.shape, np.float32)
-        q *= self.depth ** -0.5
+        q = aligned((1, self.heads, self.queries, self.depth), self.dtype)
+        cache = aligned((2, 1, self.heads, self.keys, self.depth), self.dtype)
+        q[:] = rng.standard_normal(q.shape, np.float32) * self.depth ** -0.5
+        cache[:] = rng.standard_normal(cache.shape, np.float32)
         return q, cache[0], cache[1], rng.standard_normal((32, self.heads)).astype(np.float32)
 
     def dense_bias(self, table, hidden=-np.inf):
-        """[1, H, M, N] f32."""
-        bias = np.empty((1, self.heads, self.queries, self.keys), np.float32)
+        """[1, H, M, N]."""
+        bias = np.empty((1, self.heads, self.queries, self.keys), self.dtype)
         for first in range(0, self.queries, 256):
             offsets = self.offsets(slice(first, first + 256))
             part = table[SCHEME.bucket(offsets)].transpose(2, 0, 1)
@@ -90,15 +100,15 @@ class Case:
                 scores[offsets > 0] = -np.inf
             weights = np.exp(scores - scores.max(axis=1, keepdims=True))
             exact = weights @ v[0, head].astype(np.float64) / weights.sum(axis=1, keepdims=True)
-            worst = max(worst, float(np.abs(output[0, head, rows] - exact).max()))
+            worst = max(worst, float(np.abs(output[0, head, rows].astype(np.float64) - exact).max()))
         return worst
 
 
-def aligned(shape):
+def aligned(shape, dtype):
     """Zeros on a cache line, as allocators of tensors give them."""
     count = int(np.prod(shape))
-    raw = np.zeros(count + 16, np.float32)
-    start = (-raw.ctypes.data % 64) // 4
+    raw = np.zeros(count + 64 // dtype.itemsize, dtype)
+    start = (-raw.ctypes.data % 64) // dtype.itemsize
     return raw[start:start + count].reshape(shape)
 
 
@@ -112,5 +122,8 @@ SETS = {
     "layouts": ["H12 M=N=2048 D64", "H12 M=N=2048 D64 BSHD", "H16 M=N=2048 D64", "H16 M=N=2048 D64 BSHD", "H8 M=N=512 D64 BSHD"],
     "decode": ["H12 M=1 N=512 D64", "H12 M=1 N=2048 D64", "H12 M=1 N=8192 D64", "H12 M=4 N=2048 D64"],
     "lengths": [f"H8 M=N={length} D64" for length in (32, 64, 128, 256, 512, 1024, 2048, 4096)],
-    "tiny": ["H2 M=N=40 D64", "H2 M=N=33 D64 causal", "H2 M=N=40 D16 BSHD", "H2 M=1 N=64 D64"],
+    "bf16": [f"{case} bf16" for case in ("H12 M=N=2048 D64", "H8 M=N=512 D64", "H8 M=N=1024 D128", "H12 M=N=2048 D64 causal",
+                                         "H8 M=N=512 D64 causal", "H12 M=1 N=2048 D64")],
+    "tiny": ["H2 M=N=40 D64", "H2 M=N=33 D64 causal", "H2 M=N=40 D16 BSHD", "H2 M=1 N=64 D64",
+             "H2 M=N=300 D64 bf16"],
 }

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from relattn_bench import __doc__ as DESCRIPTION
+from relattn_bench import ours, prebuilt
 from relattn_bench.case import SETS, Case
-from relattn_bench.ours import instruction_set
 
 #: Frameworks, a module and a process each.
 PEERS = {"torch_": "PyTorch", "onnxruntime_": "ONNX Runtime", "openvino_": "OpenVINO", "jax_": "JAX", "iree_": "IREE"}
@@ -103,6 +103,8 @@ def run_case(case, threads, workers, args, advance):
                 facts[name], owner[name] = fact, worker
     for name, error in failed.items():
         print(f"{name} left out of {case}: {error}", file=sys.stderr)
+    if not facts:
+        return []
     ask = lambda name, calls=1: owner[name].ask(op="run", name=name, calls=calls)
     base = "plain read" if case.is_decode else "peak"
     if case.is_decode and base not in facts:
@@ -124,7 +126,7 @@ def run_case(case, threads, workers, args, advance):
     median = {name: statistics.median(samples) for name, samples in times.items()}
     rows = []
     for name, samples in times.items():
-        row = {"impl": name, "case": str(case), "isa": instruction_set(args.target_cpu), "threads": threads,
+        row = {"impl": name, "case": str(case), "isa": ours.instruction_set(args.target_cpu), "threads": threads,
                "median_ms": round(1e3 * median[name], 4), "spread": round((max(samples) - min(samples)) / median[name], 3)}
         if base == "peak":
             row["fraction_of_peak"] = round(case.operations / median[name] / 1e9 / reference, 3)
@@ -162,6 +164,8 @@ def parse_arguments():
     parser.add_argument("--patience", type=float, default=1.0, help="seconds that a round waits for a quiet machine")
     parser.add_argument("--json", type=Path, help="file to which each figure is added, a JSON object a line")
     parser.add_argument("--plot", type=Path, metavar="DIRECTORY", help="plots over the length (needs matplotlib)")
+    parser.add_argument("--build", type=Path, metavar="DIRECTORY", help="only compile, for --kernels on a machine without LLVM")
+    parser.add_argument("--kernels", type=Path, metavar="DIRECTORY", help="take kernels and yardstick from there, compiled for the same arguments")
     args = parser.parse_args()
     names = [name for text in args.cases for name in SETS.get(text, [text])]
     try:
@@ -188,6 +192,13 @@ def progress(total):
 
 def main():
     args = parse_arguments()
+    if args.build:
+        ours.build(args.build, args.cases, args.threads, args.target_cpu)
+        return
+    if args.kernels:
+        if not (args.kernels / f"{args.target_cpu}.macros").exists():
+            sys.exit(f"relattn-bench: error: {args.kernels} has no kernels for {args.target_cpu}: --build them")
+        os.environ[prebuilt.VARIABLE] = str(args.kernels.resolve())
     wanted = [name for name in PEERS if args.peers is None or name.rstrip("_") in args.peers]
     advance = progress(len(args.cases) * len(args.threads) * args.rounds)
     rows, told = [], set()

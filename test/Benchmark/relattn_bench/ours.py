@@ -4,32 +4,26 @@
 
 import ctypes
 import functools
-import subprocess
 import tempfile
-from pathlib import Path
 
 import numpy as np
 
-from relattn.jit import Module, llvm_directory
+from relattn_bench import prebuilt
 from relattn_bench.case import SCHEME, aligned
+from relattn_bench.prebuilt import predefined_macros
 
 #: More fixed queries than this are a dynamic M: kernels serve every length.
 FEW_QUERIES = 8
 
 
-def clang(target, *arguments):
-    command = [f"{llvm_directory('bindir')}/clang++", f"-march={target}", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-@functools.cache
-def predefined_macros(target):
-    return clang(target, "-dM", "-E", "-x", "c", "/dev/null")
-
-
 def has_matrix_unit(target):
-    """Intel's AMX, of bf16, if Linux gives it: arch_prctl(ARCH_REQ_XCOMP_PERM, 18)."""
-    return "__AMX_BF16__" in predefined_macros(target) and ctypes.CDLL(None).syscall(158, 0x1023, 18) == 0
+    """Whether a processor has Intel's AMX, of bf16."""
+    return "__AMX_BF16__" in predefined_macros(target)
+
+
+def may_use_matrix_unit():
+    """Whether Linux gives it: arch_prctl(ARCH_REQ_XCOMP_PERM, 18)."""
+    return ctypes.CDLL(None).syscall(158, 0x1023, 18) == 0
 
 
 def instruction_set(target):
@@ -40,13 +34,14 @@ def instruction_set(target):
 
 
 @functools.cache
-def build_yardstick(target):
+def load_yardstick(target):
     """yardstick.cpp: the kernel, the FMA peak and a plain read."""
-    library = f"{tempfile.mkdtemp(prefix='relattn-')}/yardstick.so"
-    libdir = llvm_directory("libdir")
-    clang(target, "-O3", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC",
-          str(Path(__file__).parents[1] / "yardstick.cpp"), "-o", library, f"-L{libdir}", f"-Wl,-rpath,{libdir}")
-    loaded = ctypes.CDLL(library)
+    if prebuilt.folder():
+        library = prebuilt.folder() / f"{target}-yardstick.so"
+    else:
+        library = f"{tempfile.mkdtemp(prefix='relattn-')}/yardstick.so"
+        prebuilt.build_yardstick(target, library)
+    loaded = ctypes.CDLL(str(library))
     loaded.relattn_peak.restype = ctypes.c_double
     loaded.relattn_peak.argtypes = [ctypes.c_int, ctypes.c_double]
     loaded.relattn_read.restype = ctypes.c_float
@@ -55,15 +50,15 @@ def build_yardstick(target):
 
 def peak(threads, target):
     """FMA operations of a nanosecond."""
-    return build_yardstick(target).relattn_peak(threads, 0.015)
+    return load_yardstick(target).relattn_peak(threads, 0.015)
 
 
-def build_kernel(case, threads, target, bias, dynamic_rows=False, matrix_unit="none"):
-    """@f(q, k, v, table, query_offset, out)."""
+def get_kernel(case, threads, target, bias, dynamic_rows=False, matrix_unit="none"):
+    """@f(q, k, v, table, query_offset, out), and the flags to compile it with."""
     def shape(length):
         length = length if length <= FEW_QUERIES and not dynamic_rows else "?"
         dims = (1, case.heads, length, case.depth) if case.layout == "BHSD" else (1, length, case.heads, case.depth)
-        return "x".join(map(str, dims)) + "xf32"
+        return "x".join(map(str, dims)) + f"x{case.kind}"
 
     few, many, table = shape(case.queries), shape(case.keys), f"32x{case.heads}xf32"
     tensor = lambda name, kind, more="": f"%{name} = bufferization.to_tensor %{name}_m restrict{more} : memref<{kind}> to tensor<{kind}>\n"
@@ -79,32 +74,50 @@ def build_kernel(case, threads, target, bias, dynamic_rows=False, matrix_unit="n
         f"bufferization.materialize_in_destination %r in restrict writable %o_m : (tensor<{few}>, memref<{few}>) -> ()\nreturn\n}}\n")
     options = [f"threads={'openmp' if threads > 1 else 'none'}", f"target-cpu={target}"]
     options += ["dynamic-rows"] * dynamic_rows + [f"matrix-unit={matrix_unit}"] * (matrix_unit != "none")
-    return Module(text, (f"--relattn-to-cpu={' '.join(options)}",))
+    return text, (f"--relattn-to-cpu={' '.join(options)}",)
+
+
+def variants(case, target):
+    """Kernels by name, each with what it has beside the case."""
+    yield "relattn T5", {"bias": True}
+    yield "relattn no bias", {"bias": False}
+    if case.is_decode:
+        yield "relattn T5, dynamic M", {"bias": True, "dynamic_rows": True}
+    elif has_matrix_unit(target):
+        for precision in ("highest", "high") + ("medium",) * (case.kind == "bf16"):
+            yield f"relattn T5, AMX {precision}", {"bias": True, "matrix_unit": precision}
+
+
+def build(place, cases, threads, target):
+    """Compiles all that the cases need into a folder."""
+    kernels = [get_kernel(case, count, target, **options) for case in cases for count in threads for _, options in variants(case, target)]
+    prebuilt.build(place, target, dict.fromkeys(kernels))
 
 
 def in_layout(case, array):
     """[1, H, S, D] as the case has it."""
     if case.layout == "BHSD":
         return array
-    moved = aligned((1, array.shape[2], case.heads, case.depth))
+    moved = aligned((1, array.shape[2], case.heads, case.depth), case.dtype)
     moved[:] = array.transpose(0, 2, 1, 3)
     return moved
 
 
 def implementations(case, inputs, threads, target):
     q, k, v, table = inputs
-    library = functools.partial(build_yardstick, target)
+    library = functools.partial(load_yardstick, target)
     pointer = lambda array: array.ctypes.data_as(ctypes.c_void_p)
 
     def make_kernel(bias, **options):
         out = in_layout(case, np.zeros_like(q))
         arrays = [in_layout(case, x) for x in (q, k, v)]
-        run = build_kernel(case, threads, target, bias, **options).bind("f", *arrays, table, case.query_offset, out)
+        module = prebuilt.load(*get_kernel(case, threads, target, bias, **options))
+        run = module.bind("f", *arrays, table, case.query_offset, out)
         output = (lambda _: out) if case.layout == "BHSD" else (lambda _: out.transpose(0, 2, 1, 3))
         return run, output if bias else None
 
     def make_yardstick():
-        out = aligned(q.shape)
+        out = aligned(q.shape, q.dtype)
         strip = np.full((case.heads, 2 * case.keys + 64), -np.inf if case.causal else 0.0, np.float32)
         offsets = np.arange(case.keys - 1, -case.keys, -1)
         strip[:, :2 * case.keys - 1] = table[SCHEME.bucket(offsets)].T
@@ -119,16 +132,13 @@ def implementations(case, inputs, threads, target):
         return run, lambda _: out
 
     def make_read():
-        elements, read = k.size + v.size, library().relattn_read
+        elements, read = (k.nbytes + v.nbytes) // 4, library().relattn_read
         return lambda: read(pointer(k), ctypes.c_int64(elements), ctypes.c_int(threads)), None
 
-    yield "relattn T5", lambda: make_kernel(True)
-    yield "relattn no bias", lambda: make_kernel(False)
+    for name, options in variants(case, target):
+        if "matrix_unit" not in options or may_use_matrix_unit():
+            yield name, functools.partial(make_kernel, **options)
     if case.is_decode:
-        yield "relattn T5, dynamic M", lambda: make_kernel(True, dynamic_rows=True)
         yield "plain read", make_read
-    elif has_matrix_unit(target):
-        yield "relattn T5, AMX highest", lambda: make_kernel(True, matrix_unit="highest")
-        yield "relattn T5, AMX high", lambda: make_kernel(True, matrix_unit="high")
-    if not case.is_decode and case.depth in (64, 128) and case.layout == "BHSD" and case.queries == case.keys:
+    if case.kind == "f32" and not case.is_decode and case.depth in (64, 128) and case.layout == "BHSD" and case.queries == case.keys:
         yield "yardstick", make_yardstick

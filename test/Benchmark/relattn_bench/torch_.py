@@ -2,18 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """PyTorch and Hugging Face."""
 
+import numpy as np
 import torch
 
 from relattn_bench.case import SCHEME
 
 
+def to_torch(array):
+    """Of PyTorch's own bf16, where the array is of that type."""
+    if array.dtype.itemsize == 2:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
 def implementations(case, inputs, threads, target):
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
-    q, k, v, table = map(torch.from_numpy, inputs)
+    q, k, v, table = map(to_torch, inputs)
     sdpa = torch.nn.functional.scaled_dot_product_attention
-    dense = lambda: torch.from_numpy(case.dense_bias(inputs[3]))
-    numpy = lambda result: result.numpy()
+    dense = lambda: to_torch(case.dense_bias(inputs[3]))
+    numpy = lambda result: result.float().numpy()
 
     def make_sdpa():
         bias = dense()
@@ -47,7 +55,7 @@ def implementations(case, inputs, threads, target):
         layer = T5Attention(config, has_relative_attention_bias=True, layer_idx=0, is_causal=case.causal).eval()
         bias = dense()
         run = lambda: sdpa_attention_forward(layer, q, k, v, None, dropout=0.0, scaling=1.0, position_bias=bias)
-        return run, lambda result: result[0].transpose(1, 2).numpy()
+        return run, lambda result: result[0].transpose(1, 2).float().numpy()
 
     yield "PyTorch SDPA, dense bias", make_sdpa
     if case.is_decode:

@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 
-from relattn_bench.case import Case
+from relattn_bench.case import MAX_ERROR, Case
 
 
 def resident(key):
@@ -50,7 +50,7 @@ def set_up(framework, case, threads, target):
                 fact["memory_mb"] = round((resident("VmHWM") - before) / 1e6, 1)
             if output:
                 fact["max_abs_error"] = case.error(output(result), inputs)
-                if not fact["max_abs_error"] < 1e-4:
+                if not fact["max_abs_error"] < MAX_ERROR[case.kind]:
                     raise ArithmeticError(f"wrong: error {fact['max_abs_error']:.3g}")
             calls[name], facts[name] = run, fact
         except Exception as error:
