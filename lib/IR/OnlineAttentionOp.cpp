@@ -144,10 +144,18 @@ LogicalResult OnlineAttentionOp::verify() {
   if (!accumulator.isF32() && !accumulator.isF64())
     return emitOpError("[C2] expected tiles of f32 or f64, got ")
            << accumulator;
-  // The factors of the products may be narrower, all alike.
-  Type factor = getElementTypeOrSelf(getQuery());
-  if (!accumulator.isF32() || !(factor.isF16() || factor.isBF16()))
-    factor = accumulator;
+  // The factors of the products may be narrower: all alike, or, for one query,
+  // some of them.
+  Type factor = accumulator;
+  bool isRow = cast<RankedTensorType>(getMaxInit().getType()).getShape() ==
+               ArrayRef<int64_t>{1};
+  auto isNarrow = [&](Type element) {
+    return accumulator.isF32() && (element.isF16() || element.isBF16());
+  };
+  for (Value tensor : {getValue(), getKey(), getQuery()})
+    if (Type element = getElementTypeOrSelf(tensor);
+        isNarrow(element) && (isRow || tensor == getQuery()))
+      factor = element;
   SmallVector<int64_t> sizes(kNumDimensions, ShapedType::kDynamic);
   for (auto [name, tensor, map] : plain) {
     auto type = cast<RankedTensorType>(tensor.getType());
@@ -155,8 +163,8 @@ LogicalResult OnlineAttentionOp::verify() {
     bool isFactor = name == "query" || name == "key" || name == "value";
     Type expected = isFactor ? factor : accumulator;
     bool isAddend = name == "bias" || name == "mask";
-    bool mayBe = isAddend && accumulator.isF32() &&
-                 (element.isF16() || element.isBF16());
+    bool mayBe = (isAddend && isNarrow(element)) ||
+                 (isFactor && isRow && element == accumulator);
     if (element != expected && !mayBe &&
         !(name == "mask" && element.isInteger(1)))
       return emitOpError("[C2] expected a ")

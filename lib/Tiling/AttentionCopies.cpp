@@ -153,11 +153,15 @@ Value AttentionTiler::copyBlock(Value block, ArrayRef<unsigned> order,
 }
 
 /// Whether single blocks of keys or values are copied, into a tile: narrow
-/// types, and for rows what is not contiguous along `column`.
+/// types, unless a single query widens them as it reads them, and for rows what
+/// is not contiguous along `column`.
 bool AttentionTiler::isBlockCopied(Value tensor, AffineMap map,
                                    unsigned column) {
   bool isAlong = map.getResults().back() == b.getAffineDimExpr(column);
-  return getElementTypeOrSelf(tensor) != accumulator || (isRow() && !isAlong);
+  bool isNarrow = getElementTypeOrSelf(tensor) != accumulator;
+  if (isRow())
+    return !isAlong || (isNarrow && op.getStaticSize(Dim::M) != 1);
+  return isNarrow;
 }
 
 /// Keys or values of the current block, in the accumulator type.

@@ -5,9 +5,10 @@
 //
 // Two by two tiles of 16 x 16 accumulators, a loop over chunks of what is
 // summed, and in it the products of parts, each with one factor of the one
-// before it, so that two tiles are read for four products: the unit's eight
-// registers are all in use. (With all four tiles read again: 1.1 times slower.
-// With both of a factor read before the first is used, LLVM spills one.)
+// before it, so that two tiles are read for four products (four for those of
+// the first parts): the unit's eight registers are all in use. (With all four
+// tiles read again: 1.1 times slower. With both of a factor read before the
+// first is used, LLVM spills one.)
 //
 // First accumulators are read where they are: a tile of the strip is 16 rows of
 // it that start one number apart. Written to the scores' buffer before, in a C
@@ -54,14 +55,7 @@ public:
   ProductEmitter(RewriterBase &builder, linalg::GenericOp op)
       : b(builder), loc(op.getLoc()), out(op.getOutputs().front()),
         areScores(getTileKind(op) == TileKind::PairScores) {
-    // Parts of one factor are indexed alike.
-    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-    ValueRange factors = op.getInputs();
-    size_t numLeft = 0;
-    while (numLeft < factors.size() && maps[numLeft] == maps[0])
-      ++numLeft;
-    lhs = factors.take_front(numLeft);
-    rhs = factors.drop_front(numLeft);
+    setFactors(op);
     findBias(op);
   }
 
@@ -71,6 +65,7 @@ public:
   scf::ForOp emit();
 
 private:
+  void setFactors(linalg::GenericOp op);
   Value number(int64_t value) {
     return arith::ConstantIndexOp::create(b, loc, value);
   }
@@ -103,6 +98,31 @@ private:
 };
 
 } // namespace
+
+/// The parts of both factors, if they are indexed as those of level 3: [row,
+/// word] and [word, lane], or by chunks, [chunk, row, word] and [chunk, word,
+/// lane].
+void ProductEmitter::setFactors(linalg::GenericOp op) {
+  unsigned numLoops = op.getNumLoops();
+  auto getMap = [&](ArrayRef<unsigned> dims) {
+    return AffineMap::getMultiDimMapWithTargets(numLoops, dims, b.getContext());
+  };
+  if (numLoops != 3 && numLoops != 4)
+    return;
+  AffineMap left = numLoops == 3 ? getMap({0, 2}) : getMap({2, 0, 3}),
+            right = numLoops == 3 ? getMap({2, 1}) : getMap({2, 3, 1});
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  auto factors = ArrayRef(maps).drop_back();
+  auto first =
+      llvm::find_if(factors, [&](AffineMap map) { return map != left; });
+  if (maps.back() != getMap({0, 1}) ||
+      !std::all_of(first, factors.end(),
+                   [&](AffineMap map) { return map == right; }))
+    return;
+  size_t numLeft = first - factors.begin();
+  lhs = op.getInputs().take_front(numLeft);
+  rhs = op.getInputs().drop_front(numLeft);
+}
 
 /// Buffers of i32 and f32 whose rows are whole rows of tiles, and sizes that
 /// agree. (Dynamic ones are multiples of two tiles, as level 3 makes them.)

@@ -176,7 +176,6 @@ static bool isRow(OnlineAttentionOp op) {
   int64_t numKeys = cast<RankedTensorType>(op.getKey().getType()).getDimSize(0);
   auto max = cast<RankedTensorType>(op.getMax().getType());
   return isContiguous && max.getDimSize(0) == 1 &&
-         getElementTypeOrSelf(op.getKey()) == op.getAccumulatorType() &&
          (op.getMaxKeys() || ShapedType::isStatic(numKeys));
 }
 

@@ -7,11 +7,10 @@
 // - Scores are made for whole chunks of keys; those beyond the last key become
 //   -inf, and their weights 0.
 // - Weights are made in pairs, of two keys at a time; those of a chunk are
-// summed
-//   from zero.
+//   summed from zero.
 // - Sums of values have one level: products join the rescaled output in its
-// accumulators.
-//   The unit adds up a chunk before it does.
+//   accumulators. (Weights and values that are all alike, in 512 keys, are off
+//   by 4e-6, those of a panel's step by 8e-7.)
 //
 //===----------------------------------------------------------------------===//
 

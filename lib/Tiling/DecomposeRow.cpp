@@ -47,6 +47,10 @@ private:
   RankedTensorType getType(ArrayRef<int64_t> shape) {
     return RankedTensorType::get(shape, type);
   }
+  /// Of the elements of `tensor`.
+  RankedTensorType getType(ArrayRef<int64_t> shape, Value tensor) {
+    return RankedTensorType::get(shape, getElementTypeOrSelf(tensor));
+  }
   Value asRow(Value tensor, AffineMap map);
   Value createBias(Value scores);
   Value createDots(Value init);
@@ -73,9 +77,7 @@ Value RowStep::asRow(Value tensor, AffineMap map) {
   // A mask may not say that it has one query.
   sizes[*position] = b.getIndexAttr(1);
   shape.erase(shape.begin() + *position);
-  return createSlice(
-      b, loc, tensor, offsets, sizes,
-      RankedTensorType::get(shape, getElementTypeOrSelf(tensor)));
+  return createSlice(b, loc, tensor, offsets, sizes, getType(shape, tensor));
 }
 
 /// Where the products start: the strip of these keys, or zero.
@@ -100,11 +102,11 @@ Value RowStep::createDots(Value init) {
   SmallVector<int64_t> keyShape = {
       getConstantIntValue(numKeys).value_or(ShapedType::kDynamic),
       depth / width, width};
-  Value keys = tensor::ExpandShapeOp::create(b, loc, getType(keyShape),
-                                             op.getKey(), keyGroups, keySizes);
+  Value keys = tensor::ExpandShapeOp::create(
+      b, loc, getType(keyShape, op.getKey()), op.getKey(), keyGroups, keySizes);
   SmallVector<ReassociationIndices> queryGroups = {{0, 1}};
   Value queries = tensor::ExpandShapeOp::create(
-      b, loc, getType({depth / width, width}), query, queryGroups);
+      b, loc, getType({depth / width, width}, query), query, queryGroups);
   SmallVector<OpFoldResult> partialSizes = {numKeys, b.getIndexAttr(width)};
   Value partial =
       createFill(0.0, tensor::EmptyOp::create(b, loc, partialSizes, type),

@@ -40,9 +40,11 @@ public:
     auto buffer = dyn_cast<MemRefType>(op.getShapedType());
     Type element = op.getVectorType().getElementType();
     AffineMap map = op.getPermutationMap();
-    if (!buffer || !(element.isF16() || element.isBF16()) || op.getMask() ||
-        op.hasOutOfBoundsDim() || !map.isProjectedPermutation() ||
-        map.getNumResults() == 0)
+    if (!buffer || buffer.getElementType() != element ||
+        !(element.isF16() || element.isBF16()) || op.getMask() ||
+        cast<vector::MaskableOpInterface>(op.getOperation()).isMasked() ||
+        op.hasOutOfBoundsDim() || op.getVectorType().isScalable() ||
+        !map.isProjectedPermutation() || map.getNumResults() == 0)
       return false;
     bool isLast = map.getDimPosition(map.getNumResults() - 1) + 1 ==
                   unsigned(buffer.getRank());

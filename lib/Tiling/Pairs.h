@@ -11,17 +11,17 @@
 // their exponentials. Weights and values have it too, or are sums of two with
 // three products: each is right to 2^-16 then, with errors of either sign,
 // which average out over the keys. Weights may be one bf16 as well, which is
-// right to 2^-9. An f16 is the sum of two bf16, and a bf16 is one: their
-// products take fewer of parts.
+// right to 2^-8. An f16 is the sum of two bf16, and a bf16 is one: fewer
+// products of parts make theirs.
 //
 // One instruction sums over pairs: words of 32 bits, whose two numbers lie 16
 // apart, so that words are made of whole vectors, without a shuffle.
 //
 // Beside the rounding two things differ from products of f32: the unit takes
 // denormals for 0, which costs inputs below 2^-110 digits (and scores and
-// outputs less than 1e-30), and infinite keys, queries and values make NaN, as
-// inf times a part that is 0 (and with two parts, what rounding makes infinite:
-// above 3.38e38).
+// outputs less than 1e-30), and infinite keys, queries and values make NaN
+// where they meet a part that is 0 (and with two parts, so does what rounding
+// makes infinite: f32 above 3.39e38).
 //
 //===----------------------------------------------------------------------===//
 

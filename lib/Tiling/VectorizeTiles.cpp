@@ -238,10 +238,14 @@ struct VectorizeTiles
   /// What becomes narrow is transposed before: as shuffles of 16 bits it takes
   /// twice the instructions with AVX2.
   void transposeWide(RewriterBase &rewriter) {
-    getOperation()->walk([&](vector::TransposeOp op) {
+    SmallVector<vector::TransposeOp> transposes;
+    getOperation()->walk(
+        [&](vector::TransposeOp op) { transposes.push_back(op); });
+    for (vector::TransposeOp op : transposes) {
       auto narrow = op.getVector().getDefiningOp<arith::TruncFOp>();
-      if (!narrow || !narrow->hasOneUse())
-        return;
+      if (!narrow || !narrow->hasOneUse() ||
+          op.getResultVectorType().getElementTypeBitWidth() != 16)
+        continue;
       rewriter.setInsertionPoint(op);
       Value wide = vector::TransposeOp::create(
           rewriter, op.getLoc(), narrow.getIn(), op.getPermutation());
@@ -250,7 +254,7 @@ struct VectorizeTiles
       result.getOut().setType(op.getType());
       rewriter.replaceOp(op, result);
       rewriter.eraseOp(narrow);
-    });
+    }
   }
 
   /// The left operand of each product as scalars.

@@ -215,7 +215,7 @@ def tolerance(result, input_dtype, output_dtype, rounds_weights=False, weight_pa
 
     `weight_parts`: weights are sums of so many bf16. Of two they and the values
     are right to 2^-16, and the product of their second parts, 2^-16 of that of the
-    first, is left out; one is right to 2^-9. `score_products`: scores are so many
+    first, is left out; one is right to 2^-8. `score_products`: scores are so many
     products of parts, each a sum of D roundings of its own.
     """
     accumulator = np.float64 if input_dtype == np.float64 else np.float32
@@ -227,7 +227,7 @@ def tolerance(result, input_dtype, output_dtype, rounds_weights=False, weight_pa
         in_eps, in_tiny = _spacing(input_dtype)
         factor = factor + 0.5 * in_eps + 0.5 * in_tiny * result.num_keys
     if weight_parts < 3:
-        factor = factor + 3 * 2.0**-16 + 2.0**-9 * (weight_parts == 1)
+        factor = factor + 3 * 2.0**-16 + 2.0**-8 * (weight_parts == 1)
     out_eps, out_tiny = _spacing(output_dtype)
     rounding = 0.5 * out_eps * np.abs(result.output) + 0.5 * out_tiny
     return (

@@ -186,6 +186,30 @@ func.func @c2_mixed(%q: tensor<8x16xf16>, %k: tensor<?x8xbf16>, %v: tensor<?x8xf
 #nd = affine_map<(m, n, d, e) -> (n, d)>
 #ne = affine_map<(m, n, d, e) -> (n, e)>
 #em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c2_some_narrow(%q: tensor<8x16xf32>, %k: tensor<?x8xbf16>, %v: tensor<?x8xf32>, %out: tensor<8x16xf32>, %max: tensor<16xf32>, %sum: tensor<16xf32>) {
+  // expected-error @+1 {{[C2] expected a key of 'f32', got 'bf16'}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xbf16>, tensor<?x8xf32>)  outs(%out, %max, %sum : tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c2_row_mixed(%q: tensor<8x1xf32>, %k: tensor<?x8xbf16>, %v: tensor<?x8xf16>, %out: tensor<8x1xf32>, %max: tensor<1xf32>, %sum: tensor<1xf32>) {
+  // expected-error @+1 {{[C2] expected a value of 'bf16', got 'f16'}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x1xf32>, tensor<?x8xbf16>, tensor<?x8xf16>)  outs(%out, %max, %sum : tensor<8x1xf32>, tensor<1xf32>, tensor<1xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
 func.func @c2_narrow(%q: tensor<8x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %out: tensor<8x16xf64>, %max: tensor<16xf64>, %sum: tensor<16xf64>) {
   // expected-error @+1 {{[C2] expected a query of 'f64', got 'f32'}}
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>)  outs(%out, %max, %sum : tensor<8x16xf64>, tensor<16xf64>, tensor<16xf64>) {indexing_maps = [#md, #nd, #ne, #em]}

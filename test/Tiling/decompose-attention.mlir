@@ -85,6 +85,21 @@ func.func @row(%query: tensor<64x1xf32>, %key: tensor<?x64xf32>, %value: tensor<
 
 // -----
 
+// Narrow keys and values are widened where they are multiplied.
+// CHECK-LABEL: func @narrow_row
+// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<?x4x16xbf16>, tensor<4x16xf32>) {{.*}} {relattn.tile = "dots"}
+// CHECK:   arith.extf
+// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<?xf32>, tensor<?x64xbf16>) {{.*}} {relattn.tile = "row_values"}
+// CHECK:   arith.extf
+func.func @narrow_row(%query: tensor<64x1xf32>, %key: tensor<?x64xbf16>, %value: tensor<?x64xbf16>, %out: tensor<64x1xf32>, %max: tensor<1xf32>, %sum: tensor<1xf32>) -> tensor<64x1xf32> {
+  %0:3 = relattn.online_attention ins(%query, %key, %value : tensor<64x1xf32>, tensor<?x64xbf16>, tensor<?x64xbf16>)
+    outs(%out, %max, %sum : tensor<64x1xf32>, tensor<1xf32>, tensor<1xf32>)
+    {indexing_maps = [affine_map<(m, n, d, e) -> (d, m)>, affine_map<(m, n, d, e) -> (n, d)>, affine_map<(m, n, d, e) -> (n, e)>, affine_map<(m, n, d, e) -> (e, m)>], max_keys = 64 : i64}
+  return %0#0 : tensor<64x1xf32>
+}
+
+// -----
+
 // d = 20 has parts of 4; without a bound of the keys it stays a panel.
 #md = affine_map<(m, n, d, e) -> (d, m)>
 #nd = affine_map<(m, n, d, e) -> (n, d)>

@@ -87,6 +87,26 @@ func.func @window(%q: tensor<?x64xf32>, %init: tensor<?x64xf32>) -> tensor<?x64x
 
 // -----
 
+// A single query widens what it reads where it reads it, but not what is not
+// contiguous; more of them share what is widened.
+// CHECK-LABEL: func @narrow_row
+// CHECK: relattn.online_attention ins({{.*}} : tensor<64x1xf32>, tensor<?x64xbf16>, tensor<?x64xf32>)
+func.func @narrow_row(%q: tensor<1x64xbf16>, %k: tensor<?x64xbf16>, %v: tensor<64x?xbf16>, %init: tensor<1x64xbf16>) -> tensor<1x64xbf16> {
+  %out = relattn.attention maps((m, d), (n, d), (e, n) -> (m, e)) ins(%q, %k, %v : tensor<1x64xbf16>, tensor<?x64xbf16>, tensor<64x?xbf16>) outs(%init : tensor<1x64xbf16>)
+  return %out : tensor<1x64xbf16>
+}
+
+// -----
+
+// CHECK-LABEL: func @narrow_rows
+// CHECK: relattn.online_attention ins({{.*}} : tensor<64x1xf32>, tensor<?x64xf32>, tensor<?x64xf32>)
+func.func @narrow_rows(%q: tensor<2x64xbf16>, %k: tensor<?x64xbf16>, %init: tensor<2x64xbf16>) -> tensor<2x64xbf16> {
+  %out = relattn.attention ins(%q, %k, %k : tensor<2x64xbf16>, tensor<?x64xbf16>, tensor<?x64xbf16>) outs(%init : tensor<2x64xbf16>)
+  return %out : tensor<2x64xbf16>
+}
+
+// -----
+
 // Narrow types widen once for all queries; the output narrows at the end. f64
 // halves lanes and keys, and so does d of 128 the keys.
 // CHECK-LABEL: func @bf16

@@ -138,23 +138,27 @@ def RelAttn_Dialect : Dialect {
     - Intel's matrix unit (AMX) multiplies bf16. With `matrix-unit` many queries
       use it, each f32 as a sum of bf16: of three with six products of parts
       (`highest`, errors as of f32), weights and values of two with three (`high`,
-      2^-16 of the largest value), or weights of one, with two (`medium`, 2^-9). A
-      bf16 is one part, so that a score takes one product, exactly, and so do values
-      with each part of a weight; an f16 is two. Scores start from tiles of the strip,
+      2^-16 of the largest value), or weights of one (`medium`, 2^-8). A bf16 is
+      one part, so that a score takes one product, exactly (three, if a scale that
+      is no power of two has given queries more digits), and so do values with each
+      part of a weight; an f16 is two. Scores start from tiles of the strip,
       16 rows that begin one number apart; all else is as above. On two cores of a
       Granite Rapids, from 500 tokens on, 1.02 to 1.27 and 1.19 to 1.56 times as
       fast as multiply-adds (512 causal tokens 0.92 to 1.00 and 1.21, d = 40 0.90
       to 0.94 and 1.07 to 1.13): six products take 0.65 of the time of one by
       multiply-adds, at a rate that what the unit draws has lowered. Not the
       default, since it takes denormal numbers for 0 (inputs below 2^-110 lose
-      digits), and infinite inputs make NaN, with `high` values above 3.38e38, too.
+      digits), and infinite inputs may make NaN, f32 values above 3.39e38, too, but
+      with `highest`.
       A function asks Linux for the unit; where that is refused its instructions
       are illegal.
     - Narrow floats are vectors only between memory and a conversion, of bf16 by
       integer arithmetic; by loops, they cost a bf16 kernel on the matrix unit 1.2
       times its time at 512 tokens. LLVM inserts a bf16 into a vector by calls, so
       that vectors whose elements are no neighbours are made of integers. Booleans
-      are no vectors: one of them is read as bits.
+      are no vectors: one of them is read as bits. A decode step of one query widens
+      keys and values as it multiplies them: copied in blocks before, they took it
+      1.7 times as long.
 
     | what | schedule |
     |---|---|

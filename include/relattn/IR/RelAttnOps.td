@@ -265,14 +265,16 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     band. Indexing maps are over (m, n, d, e), any order of dimensions.
 
     For a CPU's matrix unit the factors come in pairs of bf16, each number as the
-    sum of one to three of them (Henry, Tang and Heinecke 2019), x = x0 + x1 + x2,
-    whose products x_a * y_b count where a + b is less than the larger number of
-    parts. Weights are sums of `weight_parts`, in the same order, the first rounded
-    to the nearest if there are fewer than three. A word of i32 holds the numbers 32 c + w (its low half) and 32 c + 16 + w
-    of the dimension that the product sums over: query is [part, word of d, m],
-    key [n, part, word of d], value [c of n, part, e, w]. `keys` of the n count:
-    their number is padded to a multiple of 32, by values that are finite and keys
-    that may be anything, for which the strip has places, too; d is padded by zeros.
+    sum of one to three of them, x = x0 + x1 + x2 (Henry, Tang and Heinecke 2019).
+    Of the products x_a * y_b those count that have a + b < 3, for values those
+    that have a + b less than the larger number of parts. Weights are sums of
+    `weight_parts`; if these are fewer than three, the first is rounded to the
+    nearest. A word of i32 holds the numbers 32 c + w (its low half) and
+    32 c + 16 + w of the dimension that the product sums over: query is [part, word
+    of d, m], key [n, part, word of d], value [c of n, part, e, w]. `keys` of the n
+    count: their number is padded to a multiple of 32, by values that are finite
+    and keys that may be anything, for which the strip has places, too; d is padded
+    by zeros.
 
     Constraints:
 
@@ -280,7 +282,7 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
       {m, e}; max and sum are over m.
     - C2: all of them have the accumulator type, f32 or f64; bias and mask too, or
       the mask is i1. Where it is f32, query, key and value may be f16 or bf16, all
-      alike; so may bias and mask.
+      alike, or, where m is 1, some of them; so may bias and mask.
     - C3: sizes of one dimension agree; m, d and e are static. Bias and mask may
       have fewer queries: the others read no bias.
     - C4: the strip is of rank 1 and comes with its place; bias and mask come with

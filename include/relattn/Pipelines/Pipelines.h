@@ -82,7 +82,7 @@ struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
                      "weights, and values of f32, as two: 2^-16 of the largest "
                      "value"),
           clEnumValN(CPUMatrixUnit::Medium, "medium",
-                     "weights as one bf16: 2^-9 of the largest value"))};
+                     "weights as one bf16: 2^-8 of the largest value"))};
 };
 
 /// relattn-to-cpu: from relattn, linalg, tensor, arith, math, scf and func to

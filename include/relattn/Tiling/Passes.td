@@ -209,8 +209,8 @@ def ConvertTilesToAMX : Pass<"relattn-convert-tiles-to-amx",
     After bufferisation: each product in pairs (`relattn.tile` is `pair_scores` or
     `pair_values`) becomes loops of `amx` in a function of its own: tiles of 16 x
     16 accumulators, two by two where there are as many, up to six products of
-    parts for each chunk of 32. A function that contains one asks Linux, where it begins,
-    for the permission to use the unit (a system call; again is allowed).
+    parts for each chunk of 32. A function that contains one asks Linux, where it
+    begins, for the permission to use the unit (a system call; again is allowed).
 
     Sizes are multiples of 16, or, where they are dynamic, of 32, as
     `relattn-tile-attention` makes them. Other linalg is left alone; without this
