@@ -52,19 +52,7 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
   tiling.keys = sizes.keys;
   tiling.workers = workers;
   tiling.dynamicRows = options.dynamicRows;
-  switch (options.matrixUnit) {
-  case CPUMatrixUnit::None:
-    break;
-  case CPUMatrixUnit::Highest:
-    tiling.weightParts = 3;
-    break;
-  case CPUMatrixUnit::High:
-    tiling.weightParts = 2;
-    break;
-  case CPUMatrixUnit::Medium:
-    tiling.weightParts = 1;
-    break;
-  }
+  tiling.weightParts = static_cast<int64_t>(options.matrixUnit.getValue());
   function.addPass(createTileAttention(tiling));
   function.addPass(createDecomposeAttention());
   TileRegistersOptions rows;

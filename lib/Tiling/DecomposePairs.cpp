@@ -41,8 +41,8 @@ private:
   Value completeScores(Value scores) override;
   Weights createWeights(Value scores, Value shift) override;
   Value createOutput(ArrayRef<Value> weights, Value scale) override;
-  Weights createChunk(OpBuilder &builder, Value scores, Value shift,
-                      Value chunk, ValueRange weights, Value sum);
+  Weights createChunk(Value scores, Value shift, Value chunk,
+                      ValueRange weights, Value sum);
   SmallVector<MappedValue> getParts(Value pairs, unsigned dim, AffineMap map);
   /// 0 for each query.
   Value createEmptySum();
@@ -138,8 +138,7 @@ Value PairStep::createEmptySum() {
 
 /// The weights of a chunk of keys, and the sum with theirs: they are summed
 /// apart, or weights that are all alike would round it in one direction.
-PanelStep::Weights PairStep::createChunk(OpBuilder &inner, Value scores,
-                                         Value shift, Value chunk,
+PanelStep::Weights PairStep::createChunk(Value scores, Value shift, Value chunk,
                                          ValueRange weights, Value sum) {
   SmallVector<OpFoldResult> at = {chunk, b.getIndexAttr(0), b.getIndexAttr(0)},
                             size = {b.getIndexAttr(1), b.getIndexAttr(kWords),
@@ -149,17 +148,16 @@ PanelStep::Weights PairStep::createChunk(OpBuilder &inner, Value scores,
   SmallVector<MappedValue> ins = {{shift, row}}, outs;
   for (int64_t first : {int64_t(0), kWords}) {
     OpFoldResult key = affine::makeComposedFoldedAffineApply(
-        inner, loc, b.getAffineDimExpr(0) * kChunk + first,
-        {OpFoldResult(chunk)});
-    Value half = createSlice(inner, loc, scores, {key, b.getIndexAttr(0)},
+        b, loc, b.getAffineDimExpr(0) * kChunk + first, {OpFoldResult(chunk)});
+    Value half = createSlice(b, loc, scores, {key, b.getIndexAttr(0)},
                              ArrayRef(size).drop_front());
     ins.push_back({half, tile});
   }
   for (Value part : weights)
-    outs.push_back({createSlice(inner, loc, part, at, size, words), tile});
+    outs.push_back({createSlice(b, loc, part, at, size, words), tile});
   outs.push_back({createEmptySum(), row});
   auto split = createGenericOver(
-      inner, loc, {Dim::N, Dim::M}, {Dim::N}, ins, outs,
+      b, loc, {Dim::N, Dim::M}, {Dim::N}, ins, outs,
       [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
         Value halves[2];
         for (int half : {0, 1}) {
@@ -178,7 +176,7 @@ PanelStep::Weights PairStep::createChunk(OpBuilder &inner, Value scores,
   setTileKind(split, TileKind::ExpSplit);
   Weights result;
   for (auto [word, part] : llvm::zip(split.getResults(), weights))
-    result.factors.push_back(insertSlice(inner, loc, word, part, at, size));
+    result.factors.push_back(insertSlice(b, loc, word, part, at, size));
   result.sum = createRow(split.getResults().back(), sum, accumulate);
   return result;
 }
@@ -197,11 +195,11 @@ PanelStep::Weights PairStep::createWeights(Value scores, Value shift) {
   auto loop = scf::ForOp::create(
       b, loc, getNumber(b.getIndexAttr(0)), getNumber(chunks),
       getNumber(b.getIndexAttr(1)), carried,
-      [&](OpBuilder &inner, Location, Value chunk, ValueRange args) {
-        Weights next = createChunk(inner, scores, shift, chunk,
-                                   args.drop_back(), args.back());
+      [&](OpBuilder &, Location, Value chunk, ValueRange args) {
+        Weights next =
+            createChunk(scores, shift, chunk, args.drop_back(), args.back());
         next.factors.push_back(next.sum);
-        scf::YieldOp::create(inner, loc, next.factors);
+        scf::YieldOp::create(b, loc, next.factors);
       });
   ValueRange results = loop.getResults();
   return {llvm::to_vector_of<Value>(results.drop_back()), results.back()};

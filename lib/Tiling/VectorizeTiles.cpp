@@ -235,7 +235,8 @@ struct VectorizeTiles
     });
   }
 
-  /// What becomes narrow is transposed before: as shuffles of 16 bits it takes
+  /// What becomes narrow is transposed before, not after it, to where
+  /// simplify() has sunk the transposition: as shuffles of 16 bits it takes
   /// twice the instructions with AVX2.
   void transposeWide(RewriterBase &rewriter) {
     SmallVector<vector::TransposeOp> transposes;

@@ -26,8 +26,8 @@ enum class CPUSchedule { Tuned, Reference };
 enum class CPUThreads { None, OpenMP };
 
 /// How a CPU's matrix unit, which multiplies bf16, is used; named as PyTorch's
-/// precisions of products of f32 are.
-enum class CPUMatrixUnit { None, Highest, High, Medium };
+/// precisions of products of f32 are. The number is that of a weight's parts.
+enum class CPUMatrixUnit { None, Medium, High, Highest };
 
 struct RelAttnToCPUOptions : public PassPipelineOptions<RelAttnToCPUOptions> {
   Option<CPUSchedule> schedule{
