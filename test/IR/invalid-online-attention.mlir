@@ -479,3 +479,51 @@ func.func @c6_weight_parts_alone(%q: tensor<8x64xf32>, %k: tensor<?x8xf32>, %v: 
   %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<8x64xf32>, tensor<?x8xf32>, tensor<?x48xf32>) outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em], weight_parts = 2 : i64}
   return
 }
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_words(%q: tensor<1x32x64xi32>, %k: tensor<?x1x48xi32>, %v: tensor<?x1x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<1x32x64xi32>, tensor<?x1x48xi32>, tensor<?x1x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_no_parts(%q: tensor<1x32x64xi32>, %k: tensor<?x0x32xi32>, %v: tensor<?x1x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<1x32x64xi32>, tensor<?x0x32xi32>, tensor<?x1x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_word_of_values(%q: tensor<1x32x64xi32>, %k: tensor<?x1x32xi32>, %v: tensor<?x1x48x32xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<1x32x64xi32>, tensor<?x1x32xi32>, tensor<?x1x48x32xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d, e) -> (d, m)>
+#nd = affine_map<(m, n, d, e) -> (n, d)>
+#ne = affine_map<(m, n, d, e) -> (n, e)>
+#em = affine_map<(m, n, d, e) -> (e, m)>
+func.func @c6_rank_of_values(%q: tensor<1x32x64xi32>, %k: tensor<?x1x32xi32>, %v: tensor<?x48x16xi32>, %n: index, %out: tensor<48x64xf32>, %max: tensor<64xf32>, %sum: tensor<64xf32>) {
+  // expected-error @+1 {{[C6] expected pairs of PxWxM, NxPxW and CxPxEx16, each of 1 to 3 parts, for a tile of ExM}}
+  %0:3 = relattn.online_attention ins(%q, %k, %v : tensor<1x32x64xi32>, tensor<?x1x32xi32>, tensor<?x48x16xi32>) keys %n outs(%out, %max, %sum : tensor<48x64xf32>, tensor<64xf32>, tensor<64xf32>) {indexing_maps = [#md, #nd, #ne, #em]}
+  return
+}

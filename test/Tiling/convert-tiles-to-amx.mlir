@@ -144,6 +144,21 @@ func.func @other_order(%a: memref<32x32xi32>, %c: memref<32x32xf32>) {
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
+func.func @other_words(%a: memref<32x16xi32>, %b: memref<16x32xi32>, %more: memref<?x32xi32>, %c: memref<32x32xf32>) {
+  // expected-error @+1 {{expected buffers of whole tiles}}
+  linalg.generic {indexing_maps = [#a, #b, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b, %more : memref<32x16xi32>, memref<16x32xi32>, memref<?x32xi32>) outs(%c : memref<32x32xf32>) attrs = {relattn.tile = "pair_scores"} {
+  ^bb0(%0: i32, %1: i32, %2: i32, %3: f32):
+    linalg.yield %3 : f32
+  }
+  return
+}
+
+// -----
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
 func.func @four_left_parts(%a: memref<32x16xi32>, %b: memref<16x32xi32>, %c: memref<32x32xf32>) {
   // expected-error @+1 {{expected buffers of whole tiles}}
   linalg.generic {indexing_maps = [#a, #a, #a, #a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}

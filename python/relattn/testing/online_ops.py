@@ -138,8 +138,10 @@ class Step(Program):
         wide = lambda x: x.astype(np.float64)
         narrow = [np.float16, ml_dtypes.bfloat16] if self.kind == "f32" else [self.dtype]
         factor = narrow[rng.integers(len(narrow))] if chance(0.3) else self.dtype
-        query, key = self.draw("md", 1.5, factor), self.draw("nd", 1, factor)
-        value, out = self.draw("ne", 1, factor), self.draw("me", 1)
+        # For one query some of them may be wide.
+        of_query, of_key, of_value = [self.dtype if m == 1 and chance(0.3) else factor for _ in range(3)]
+        query, key = self.draw("md", 1.5, of_query), self.draw("nd", 1, of_key)
+        value, out = self.draw("ne", 1, of_value), self.draw("me", 1)
         maximum, total = self.draw("m", 5), np.abs(self.draw("m", 3)) + 1
         self.empty_rows(out, maximum, total)
         scale = float(rng.choice([1.0, 1.0, 0.25, -0.75, 0.0]))
