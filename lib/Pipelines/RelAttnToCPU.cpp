@@ -65,7 +65,6 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
   function.addPass(createTileRegisters(reduction));
   simplify();
   VectorizeTilesOptions vectors;
-  vectors.hasFMA = sizes.hasFMA;
   vectors.keyUnroll = sizes.getKeyUnroll();
   function.addPass(createVectorizeTiles(vectors));
   simplify();
@@ -172,19 +171,19 @@ static void addLLVM(OpPassManager &pm) {
 
 void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
                                         const RelAttnToCPUOptions &options) {
+  // relattn-set-cpu-target says what is wrong with an unknown CPU.
+  llvm::Expected<CPUTarget> known =
+      CPUTarget::get(options.targetCPU, options.targetFeatures);
+  if (!known)
+    llvm::consumeError(known.takeError());
+  CPUTileSizes sizes = (known ? *known : CPUTarget{}).getTileSizes();
   if (options.schedule == CPUSchedule::Tuned) {
-    // relattn-set-cpu-target says what is wrong with an unknown CPU.
-    llvm::Expected<CPUTarget> target =
-        CPUTarget::get(options.targetCPU, options.targetFeatures);
-    if (!target)
-      llvm::consumeError(target.takeError());
     int64_t workers = options.workers;
     if (workers == 0)
       workers = options.threads == CPUThreads::OpenMP
                     ? llvm::hardware_concurrency().compute_thread_count()
                     : 1;
-    addTiles(pm, (target ? *target : CPUTarget{}).getTileSizes(), workers,
-             options);
+    addTiles(pm, sizes, workers, options);
   }
   // Tiles that somebody else made.
   pm.addNestedPass<func::FuncOp>(createDecomposeAttention());
@@ -192,6 +191,10 @@ void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createConvertElementwiseToLinalgPass());
   addBufferization(pm, options);
+  ExpandExpOptions exponentials;
+  exponentials.hasFMA = sizes.hasFMA;
+  exponentials.avx512 = sizes.hasAVX512Exp;
+  pm.addNestedPass<func::FuncOp>(createExpandExp(exponentials));
   SetCPUTargetOptions target;
   target.cpu = options.targetCPU;
   target.features = options.targetFeatures;

@@ -115,8 +115,14 @@ CPUTileSizes CPUTarget::getTileSizes() const {
   llvm::StringMap<bool> has = getFeatures(*this);
   // The list of a CPU leaves out what others of its features imply.
   if (has.lookup("avx512f") ||
-      (has.lookup("avx512vl") && !has.count("avx512f")))
-    return cpu == "znver4" ? kZen4 : k512;
+      (has.lookup("avx512vl") && !has.count("avx512f"))) {
+    if (cpu == "znver4")
+      return kZen4;
+    CPUTileSizes sizes = k512;
+    sizes.hasAVX512Exp =
+        has.lookup("avx512dq") && !llvm::StringRef(cpu).starts_with("znver");
+    return sizes;
+  }
   CPUTileSizes sizes = has.lookup("avx2") ? k256 : k128;
   sizes.hasFMA = has.lookup("fma");
   return sizes;

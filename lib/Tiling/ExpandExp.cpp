@@ -21,9 +21,18 @@
 #include "ExpandExp.h"
 #include "../Conversion/RelAttnToLinalg/LoweringUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+#include "relattn/Tiling/Passes.h"
 #include "llvm/Support/MathExtras.h"
+
+namespace mlir::relattn {
+#define GEN_PASS_DEF_EXPANDEXP
+#include "relattn/Tiling/Passes.h.inc"
+} // namespace mlir::relattn
 
 using namespace mlir;
 using namespace mlir::relattn;
@@ -35,6 +44,8 @@ Value relattn::createBoundedExp(OpBuilder &builder, Location loc, Value x) {
   exp->setDiscardableAttr(kBounded, builder.getUnitAttr());
   return exp;
 }
+
+bool relattn::isBoundedExp(math::ExpOp op) { return op->hasAttr(kBounded); }
 
 namespace {
 
@@ -75,15 +86,15 @@ ExpConstants getConstants(Type element, bool hasFMA) {
   return result;
 }
 
-struct ExpandExp : public OpRewritePattern<math::ExpOp> {
-  ExpandExp(MLIRContext *context, bool hasFMA, bool selectsLast)
+struct ExpandExpPattern : public OpRewritePattern<math::ExpOp> {
+  ExpandExpPattern(MLIRContext *context, bool hasFMA, bool selectsLast)
       : OpRewritePattern(context), hasFMA(hasFMA), selectsLast(selectsLast) {}
 
   LogicalResult matchAndRewrite(math::ExpOp op,
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
     Type element = getElementTypeOrSelf(type);
-    if (!op->hasAttr(kBounded) || isa<TensorType>(type) ||
+    if (!isBoundedExp(op) || isa<TensorType>(type) ||
         (!element.isF32() && !element.isF64()))
       return rewriter.notifyMatchFailure(op, "expected a marked exponential");
     Location loc = op.getLoc();
@@ -140,5 +151,19 @@ private:
 
 void relattn::populateExpandExpPatterns(RewritePatternSet &patterns,
                                         bool hasFMA, bool selectsLast) {
-  patterns.add<ExpandExp>(patterns.getContext(), hasFMA, selectsLast);
+  patterns.add<ExpandExpPattern>(patterns.getContext(), hasFMA, selectsLast);
 }
+
+namespace {
+struct ExpandExp : public relattn::impl::ExpandExpBase<ExpandExp> {
+  using ExpandExpBase::ExpandExpBase;
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateExpandExpPatterns(patterns, hasFMA);
+    if (avx512)
+      populateExpandExpToAVX512Patterns(patterns);
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+  }
+};
+} // namespace

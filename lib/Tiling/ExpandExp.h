@@ -10,6 +10,7 @@
 #ifndef RELATTN_LIB_TILING_EXPANDEXP_H
 #define RELATTN_LIB_TILING_EXPANDEXP_H
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace mlir::relattn {
@@ -17,6 +18,7 @@ namespace mlir::relattn {
 /// math.exp(x), marked: it does not overflow. x is at most 88 (f64: 709), -inf
 /// or NaN.
 Value createBoundedExp(OpBuilder &builder, Location loc, Value x);
+bool isBoundedExp(math::ExpOp op);
 
 /// The marked ones, on f32, f64 and vectors of these, into arithmetic. Without
 /// `hasFMA`, fused multiply-adds of the target, one step more for f32. With
@@ -25,6 +27,11 @@ Value createBoundedExp(OpBuilder &builder, Location loc, Value x);
 /// end.
 void populateExpandExpPatterns(RewritePatternSet &patterns, bool hasFMA,
                                bool selectsLast = false);
+
+/// The marked ones on vectors of 16 f32, or of parts of 16, into arithmetic and
+/// two instructions of AVX-512 (VREDUCEPS, of its DQ part, and VSCALEFPS),
+/// instead of the above.
+void populateExpandExpToAVX512Patterns(RewritePatternSet &patterns);
 
 } // namespace mlir::relattn
 

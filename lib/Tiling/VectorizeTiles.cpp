@@ -20,7 +20,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Transforms/ScoresTrace.h"
-#include "ExpandExp.h"
 #include "OutlineTiles.h"
 #include "TileKind.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -156,7 +155,6 @@ struct VectorizeTiles
     RewritePatternSet patterns(&getContext());
     // insert_slice(transfer_write) shows only after the accumulators moved.
     tensor::populateFoldTensorSubsetIntoVectorTransferPatterns(patterns);
-    populateExpandExpPatterns(patterns, hasFMA);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -27,6 +27,8 @@ struct CPUTileSizes {
   int64_t panels, keys;
   /// Whether multiply-adds are fused.
   bool hasFMA = true;
+  /// Whether exponentials are best taken by instructions of AVX-512.
+  bool hasAVX512Exp = false;
 
   /// Unroll factor of the loop over keys.
   int64_t getKeyUnroll() const {

@@ -179,15 +179,12 @@ def VectorizeTiles : Pass<"relattn-vectorize-tiles",
                                    "::mlir::func::FuncOp"> {
   let summary = "Turn register tiles into vectors";
   let description = [{
-    Vectorises each op with `relattn.tile`, carries accumulators of the innermost
-    loops (and a tile's sum of weights) in registers, and expands the exponential.
-    An op that does not vectorise is left alone, with a remark
-    (`--remarks-filter=relattn`): it becomes a loop, which computes the same.
+    Vectorises each op with `relattn.tile` and carries accumulators of the
+    innermost loops (and a tile's sum of weights) in registers. An op that does not
+    vectorise is left alone, with a remark (`--remarks-filter=relattn`): it becomes
+    a loop, which computes the same.
   }];
   let options = [
-    Option<"hasFMA", "fma", "bool", "true",
-           "The target fuses multiply-adds; without, the exponential takes ln 2 "
-           "in two parts">,
     Option<"unroll", "unroll", "int64_t", "4",
            "Unrolling of reductions of a static length (d) in the largest tiles "
            "of an attention; in others at most by 2">,
@@ -259,6 +256,29 @@ def LowerTilesToLoops : Pass<"relattn-lower-tiles-to-loops",
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+def ExpandExp : Pass<"relattn-expand-exp"> {
+  let summary = "Expand the exponentials of attention into arithmetic";
+  let description = [{
+    Each `math.exp` that relattn marks (`relattn.bounded`: its operand is at most 88,
+    for f64 709, -inf or NaN), on f32, f64 and vectors of these, becomes arithmetic.
+    Relative errors are at most 5 + |x| / 10 roundings (of 2^-24, f64 2^-53), with
+    `avx512` 5 + 3/2 |x|; results below the smallest normal number may be 0; exp of
+    -inf is 0, of NaN NaN. After bufferisation: `avx512` makes calls of intrinsics,
+    which it takes for writes.
+  }];
+  let options = [
+    Option<"hasFMA", "fma", "bool", "true",
+           "The target fuses multiply-adds; without, ln 2 is taken in two parts">,
+    Option<"avx512", "avx512", "bool", "false",
+           "Vectors of 16 f32, or parts of 16, take instructions of AVX-512 (DQ): "
+           "faster where additions have no units of their own (Intel)">
+  ];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::vector::VectorDialect"
   ];
 }
 
