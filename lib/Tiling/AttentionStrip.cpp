@@ -114,6 +114,8 @@ Value AttentionTiler::createStripRow(Value row, Value first, Value batch,
         Value bias =
             buildStripElement(builder, bodyLoc, *stripSource, accumulator,
                               ids.empty() ? Value() : args[0], head, offset);
+        if (sizes.areWorkgroups)
+          bias = limitBias(builder, bodyLoc, bias);
         auto hide = [&](std::optional<int64_t> bound,
                         arith::CmpIPredicate visible) {
           if (!bound)

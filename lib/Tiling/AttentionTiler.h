@@ -170,6 +170,7 @@ private:
   Value getHead();
   Value createStripScratch();
   Value createStripRow(Value row, Value first, Value batch, Value head);
+  Value limitBias(OpBuilder &builder, Location bodyLoc, Value bias);
   Value createRuns(const StepFunction &steps, Value row, Value first,
                    Value batch, Value head);
   void createBlockStrip(Value scratch);

@@ -17,8 +17,13 @@
 // behind. The loop is then that of no bias at all. (Started from u, as an
 // operand of the first products, it has 14 to 26 more moves between registers,
 // 1 to 2 % of a kernel's time on an H200; added to each tile's maxima, 8 more
-// additions.) That needs a u that is finite; with any other these keys are the
-// strip's.
+// additions.) The maximum less u is rounded for all keys of the loop, so |u| is
+// at most 64; with any other these keys are the strip's.
+//
+// Numbers of the strip that are finite and larger than 2^29 count as that: the
+// exponential's multiply-add (DecomposeBlock.cpp) would make of 10^10 infinite
+// weights, and a table may hide keys by the lowest number that there is. A row
+// that sees nothing else has the same output, and +-2^29 in its lse.
 //
 // A tile of the first three is whole, so nothing in their loops is dynamic but
 // where they begin. The band hides by the strip's -inf, so that its edge needs
@@ -38,6 +43,34 @@ using namespace mlir::relattn;
 
 /// Places of the strip that one workgroup computes.
 static constexpr int64_t kStripBlock = 256;
+
+/// See above.
+static constexpr double kLargestNumber = 64.0, kLargestBias = 0x1p29;
+
+/// A bias that the exponential of a workgroup's step can take, where that is of
+/// bounded scores.
+Value AttentionTiler::limitBias(OpBuilder &builder, Location bodyLoc,
+                                Value bias) {
+  if (!accumulator.isF32())
+    return bias;
+  auto constant = [&](double value) {
+    return createFloatConstant(builder, bodyLoc, accumulator, value);
+  };
+  auto isBetween = [&](double low, double high) {
+    Value isAbove = arith::CmpFOp::create(
+        builder, bodyLoc, arith::CmpFPredicate::OGT, bias, constant(low));
+    Value isBelow = arith::CmpFOp::create(
+        builder, bodyLoc, arith::CmpFPredicate::OLT, bias, constant(high));
+    return arith::AndIOp::create(builder, bodyLoc, isAbove, isBelow);
+  };
+  double infinity = std::numeric_limits<double>::infinity();
+  Value isHigh = isBetween(kLargestBias, infinity),
+        isLow = isBetween(-infinity, -kLargestBias);
+  bias = arith::SelectOp::create(builder, bodyLoc, isHigh,
+                                 constant(kLargestBias), bias);
+  return arith::SelectOp::create(builder, bodyLoc, isLow,
+                                 constant(-kLargestBias), bias);
+}
 
 /// The strip of all heads, each part of it by a workgroup; buckets are searched
 /// where they are needed.
@@ -265,18 +298,17 @@ SmallVector<Value> AttentionTiler::createKeyLoops() {
     return tensor::ExtractOp::create(b, loc, row, place);
   };
   bool hasNumber = stripSource && stripSource->scheme;
-  auto isFinite = [&](Value number) -> Value {
-    double infinity = std::numeric_limits<double>::infinity();
+  auto isSmall = [&](Value number) -> Value {
     auto compare = [&](arith::CmpFPredicate predicate, double limit) {
       return arith::CmpFOp::create(
           b, loc, predicate, number,
           createFloatConstant(b, loc, accumulator, limit));
     };
-    return arith::AndIOp::create(b, loc,
-                                 compare(arith::CmpFPredicate::OLT, infinity),
-                                 compare(arith::CmpFPredicate::OGT, -infinity));
+    Value isBelow = compare(arith::CmpFPredicate::OLE, kLargestNumber),
+          isAbove = compare(arith::CmpFPredicate::OGE, -kLargestNumber);
+    return arith::AndIOp::create(b, loc, isBelow, isAbove);
   };
-  // Of a loop without a tile, whose number is not finite.
+  // Of a loop without a tile, whose number is not small.
   Value nothing = createFloatConstant(b, loc, accumulator, 0.0);
   auto createConstantLoop = [&](Value from, Value to, Value number) {
     if (hasNumber)
@@ -297,9 +329,9 @@ SmallVector<Value> AttentionTiler::createKeyLoops() {
       low = min(floorTiles(sub(keys, begin)), numWhole);
       if (hasNumber) {
         number = getConstant(min(begin, lastKey));
-        Value finite = isFinite(number);
-        low = arith::SelectOp::create(b, loc, finite, low, zero);
-        number = arith::SelectOp::create(b, loc, finite, number, nothing);
+        Value isUsed = isSmall(number);
+        low = arith::SelectOp::create(b, loc, isUsed, low, zero);
+        number = arith::SelectOp::create(b, loc, isUsed, number, nothing);
       }
       createConstantLoop(begin, getKey(low), number);
     }
@@ -311,9 +343,9 @@ SmallVector<Value> AttentionTiler::createKeyLoops() {
       high =
           max(low, min(floorTiles(add(sub(keys, begin), tileLast)), numWhole));
       number = getConstant(lastKey);
-      Value finite = isFinite(number);
-      high = arith::SelectOp::create(b, loc, finite, high, numWhole);
-      number = arith::SelectOp::create(b, loc, finite, number, nothing);
+      Value isUsed = isSmall(number);
+      high = arith::SelectOp::create(b, loc, isUsed, high, numWhole);
+      number = arith::SelectOp::create(b, loc, isUsed, number, nothing);
     }
     createLoop(getKey(low), getKey(high), /*isWhole=*/true, /*hasStrip=*/true);
     if (highOffset)

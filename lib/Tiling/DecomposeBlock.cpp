@@ -74,6 +74,13 @@ private:
                   Value shift, double scale);
   Value createExpOfDifference(OpBuilder &builder, Location bodyLoc,
                               Value below);
+  /// Whether weights are 2^(score * log2(e) - shift).
+  bool hasBinaryShift() const { return isBounded && type.isF32(); }
+  Value multiplyByLog2E(OpBuilder &builder, Location bodyLoc, Value x) {
+    return arith::MulFOp::create(
+        builder, bodyLoc, x,
+        createFloatConstant(builder, bodyLoc, type, llvm::numbers::log2e));
+  }
   Value createNextMaximum(OpBuilder &builder, Location bodyLoc, Value before,
                           Value ofTile);
 
@@ -210,7 +217,7 @@ Value BlockStep::createExp(OpBuilder &builder, Location bodyLoc, Value score,
     return createFloatConstant(builder, bodyLoc, type, value);
   };
   Value back = arith::NegFOp::create(builder, bodyLoc, shift);
-  if (isBounded && type.isF32()) {
+  if (hasBinaryShift()) {
     Value exponent = createMultiplyAdd(
         builder, bodyLoc, score, number(scale * llvm::numbers::log2e), back);
     return math::Exp2Op::create(builder, bodyLoc, exponent);
@@ -226,10 +233,8 @@ Value BlockStep::createExpOfDifference(OpBuilder &builder, Location bodyLoc,
                                        Value below) {
   if (!type.isF32())
     return createBoundedExp(builder, bodyLoc, below);
-  Value exponent = arith::MulFOp::create(
-      builder, bodyLoc, below,
-      createFloatConstant(builder, bodyLoc, type, llvm::numbers::log2e));
-  return math::Exp2Op::create(builder, bodyLoc, exponent);
+  return math::Exp2Op::create(builder, bodyLoc,
+                              multiplyByLog2E(builder, bodyLoc, below));
 }
 
 /// The maximum of the keys so far, or what is at most kSlack below it.
@@ -267,15 +272,22 @@ SmallVector<Value> BlockStep::lower() {
                       rows}},
                     takeMaximum)
           .getResult(0);
-  // Read before the new maximum takes its place. From the difference: exactly 1
-  // where the maximum stays, for as many tiles as it does.
+  // Read before the new maximum takes its place. From a difference, of what
+  // weights are relative to: exactly 1 where the maximum stays, for as many
+  // tiles as it does.
   Value factor = createRow(
       {before, tileMaximum}, empty,
       [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
         Value next = createNextMaximum(inner, bodyLoc, args[0], args[1]);
-        Value below = arith::SubFOp::create(inner, bodyLoc, args[0],
-                                            createShift(inner, bodyLoc, next));
-        return SmallVector<Value>{createExpOfDifference(inner, bodyLoc, below)};
+        Value shift = createShift(inner, bodyLoc, next);
+        if (!hasBinaryShift())
+          return SmallVector<Value>{createExpOfDifference(
+              inner, bodyLoc,
+              arith::SubFOp::create(inner, bodyLoc, args[0], shift))};
+        Value below = arith::SubFOp::create(
+            inner, bodyLoc, multiplyByLog2E(inner, bodyLoc, args[0]),
+            multiplyByLog2E(inner, bodyLoc, shift));
+        return SmallVector<Value>{math::Exp2Op::create(inner, bodyLoc, below)};
       });
   Value maximum =
       createRow({tileMaximum}, before,
@@ -283,16 +295,14 @@ SmallVector<Value> BlockStep::lower() {
                   return SmallVector<Value>{
                       createNextMaximum(inner, bodyLoc, args[1], args[0])};
                 });
-  Value shift = createRow(
-      {maximum}, empty,
-      [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
-        Value number = createShift(inner, bodyLoc, args[0]);
-        if (isBounded && type.isF32())
-          number = arith::MulFOp::create(
-              inner, bodyLoc, number,
-              createFloatConstant(inner, bodyLoc, type, llvm::numbers::log2e));
-        return SmallVector<Value>{number};
-      });
+  Value shift =
+      createRow({maximum}, empty,
+                [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
+                  Value number = createShift(inner, bodyLoc, args[0]);
+                  if (hasBinaryShift())
+                    number = multiplyByLog2E(inner, bodyLoc, number);
+                  return SmallVector<Value>{number};
+                });
   auto rescale = [&](OpBuilder &inner, Location bodyLoc, ValueRange args) {
     return SmallVector<Value>{
         arith::MulFOp::create(inner, bodyLoc, args[1], args[0])};

@@ -5,7 +5,8 @@
 #me = affine_map<(m, n, d, e) -> (m, e)>
 
 // Scores are [m, n]; the value product continues the rescaled output; sums of one
-// level; powers of 2 with one multiply-add. A maximum that is up to 5.5 too low is
+// level; powers of 2 with one multiply-add, whose shift is rounded, in the factor
+// as well. A maximum that is up to 5.5 too low is
 // kept, so that most factors of the output are 1.
 // CHECK-LABEL: func @step
 // CHECK: %[[BIAS:.*]] = linalg.generic {{.*}} {relattn.tile = "bias"}
@@ -19,8 +20,9 @@
 // CHECK:   %[[ABOVE:.*]] = arith.cmpf ogt, %[[OF_TILE:.*]], %[[LIMIT]] : f32
 // CHECK:   %[[KEPT:.*]] = arith.select %[[ABOVE]], %[[OF_TILE]], %[[BEFORE]] : f32
 // CHECK:   %[[KEPT_SHIFT:.*]] = arith.select %{{.*}}, %{{.*}}, %[[KEPT]] : f32
-// CHECK:   %[[BELOW:.*]] = arith.subf %[[BEFORE]], %[[KEPT_SHIFT]] : f32
-// CHECK:   %[[EXPONENT:.*]] = arith.mulf %[[BELOW]], %cst{{.*}} : f32
+// CHECK:   %[[FROM:.*]] = arith.mulf %[[BEFORE]], %cst{{.*}} : f32
+// CHECK:   %[[TO:.*]] = arith.mulf %[[KEPT_SHIFT]], %cst{{.*}} : f32
+// CHECK:   %[[EXPONENT:.*]] = arith.subf %[[FROM]], %[[TO]] : f32
 // CHECK:   math.exp2 %[[EXPONENT]]
 // CHECK: %[[NEXT:.*]] = linalg.generic {{.*}} ins(%[[MAX]] {{.*}} outs(%arg6 {{.*}} {relattn.tile = "row"}
 // CHECK: %[[SHIFT:.*]] = linalg.generic {{.*}} ins(%[[NEXT]] {{.*}} {relattn.tile = "row"}

@@ -1,15 +1,22 @@
 // RUN: relattn-opt %s --pass-pipeline='builtin.module(func.func(relattn-tile-attention{workgroups lanes=64 keys=32}))' --split-input-file | FileCheck %s
 
 // Queries, keys and values stay in their type and place. The whole tiles on either
-// side of the band have one number as bias, if it is finite: it leaves the maximum
-// and comes back; those between start from the strip.
+// side of the band have one number as bias, if it is at most 64: it leaves the maximum
+// and comes back; those between start from the strip, whose finite numbers are at most
+// 2^29.
 // CHECK-LABEL: func @t5
 // CHECK: scf.forall (%{{.*}}, %{{.*}}) in (2, %{{.*}}) shared_outs(%{{.*}}) -> (tensor<2x?xf32>)
+// CHECK: %[[HIGHEST:.*]] = arith.constant 0x4E000000 : f32
+// CHECK: arith.cmpf ogt, %[[BIAS:.*]], %[[HIGHEST]]
+// CHECK: %[[LOWEST:.*]] = arith.constant 0xCE000000 : f32
+// CHECK: arith.cmpf olt, %[[BIAS]], %[[LOWEST]]
 // CHECK: scf.forall (%{{.*}}, %{{.*}}, %{{.*}}) in (1, 2, %{{.*}}) shared_outs
 // CHECK: %[[QUERY:.*]] = tensor.insert_slice %{{.*}} : tensor<?x64xbf16> into tensor<64x64xbf16>
 // CHECK: %[[LOW:.*]] = tensor.extract %{{.*}} : tensor<?xf32>
-// CHECK-DAG: arith.cmpf olt, %[[LOW]],
-// CHECK-DAG: arith.cmpf ogt, %[[LOW]],
+// CHECK: %[[MOST:.*]] = arith.constant 6.400000e+01 : f32
+// CHECK: arith.cmpf ole, %[[LOW]], %[[MOST]]
+// CHECK: %[[LEAST:.*]] = arith.constant -6.400000e+01 : f32
+// CHECK: arith.cmpf oge, %[[LOW]], %[[LEAST]]
 // CHECK: linalg.generic {{.*}} tensor<64xf32>) attrs = {relattn.tile = "row"}
 // CHECK:   arith.subf
 // CHECK: scf.for
