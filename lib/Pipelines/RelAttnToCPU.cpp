@@ -37,14 +37,23 @@
 using namespace mlir;
 using namespace mlir::relattn;
 
+/// Canonicalisation of structured control flow, in which there are no blocks to
+/// merge or to erase: to look for them takes a seventh of a kernel's compile
+/// time.
+static std::unique_ptr<Pass> createCanonicalizer() {
+  GreedyRewriteConfig config;
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  return createCanonicalizerPass(config);
+}
+
 /// Attention to linalg on tiles, and these to vectors.
 static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
                      int64_t workers, const RelAttnToCPUOptions &options) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   auto simplify = [&]() {
-    function.addPass(createCanonicalizerPass());
+    function.addPass(createCanonicalizer());
     function.addPass(createCSEPass());
-    function.addPass(createCanonicalizerPass());
+    function.addPass(createCanonicalizer());
   };
   TileAttentionOptions tiling;
   tiling.lanes = sizes.lanes;
@@ -95,10 +104,12 @@ static void addBufferization(OpPassManager &pm,
   oneShot.bufferizeFunctionBoundaries = true;
   oneShot.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(createHideIndices());
   pm.addPass(bufferization::createOneShotBufferizePass(oneShot));
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createShowIndices());
+  pm.addPass(createCanonicalizer());
   pm.addPass(createCSEPass());
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCanonicalizer());
   // On the stack, threads have tiles of their own for nothing. One thread has
   // them on the heap: canonicalisation would gather the stack of all
   // attentions of a function in one frame.
@@ -108,7 +119,7 @@ static void addBufferization(OpPassManager &pm,
   if (options.matrixUnit != CPUMatrixUnit::None)
     pm.addPass(createConvertTilesToAMX());
   pm.addPass(createOutlineTiles());
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCanonicalizer());
   pm.addPass(createCSEPass());
   LowerTilesToLoopsOptions lowering;
   lowering.oneWorker = threads == CPUThreads::None;
@@ -127,7 +138,7 @@ static void addLoops(OpPassManager &pm, CPUThreads threads) {
     function.addPass(createConvertLinalgToParallelLoopsPass());
   else
     function.addPass(createConvertLinalgToLoopsPass());
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCanonicalizer());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
   if (threads == CPUThreads::OpenMP) {
@@ -165,7 +176,7 @@ static void addLLVM(OpPassManager &pm) {
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createConvertOpenMPToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCanonicalizer());
   pm.addPass(createVerifyLoweredToLLVM());
 }
 
@@ -188,7 +199,7 @@ void relattn::buildRelAttnToCPUPipeline(OpPassManager &pm,
   // Tiles that somebody else made.
   pm.addNestedPass<func::FuncOp>(createDecomposeAttention());
   pm.addPass(createConvertRelAttnToLinalg());
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCanonicalizer());
   pm.addPass(createConvertElementwiseToLinalgPass());
   addBufferization(pm, options);
   ExpandExpOptions exponentials;

@@ -20,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Transforms/ScoresTrace.h"
+#include "OpaqueIndices.h"
 #include "OutlineTiles.h"
 #include "TileKind.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -149,14 +150,23 @@ struct VectorizeTiles
     readByScalars(rewriter);
     getOperation()->walk(
         [&](LoopLikeOpInterface loop) { moveLoopInvariantCode(loop); });
+    hideIndices(getOperation());
     carryAccumulators(rewriter);
+    showIndices(getOperation());
     forwardRows(rewriter);
     unrollReductions();
     RewritePatternSet patterns(&getContext());
     // insert_slice(transfer_write) shows only after the accumulators moved.
     tensor::populateFoldTensorSubsetIntoVectorTransferPatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(rewrite(std::move(patterns))))
       signalPassFailure();
+  }
+
+  /// There are no blocks to merge.
+  LogicalResult rewrite(RewritePatternSet patterns) {
+    GreedyRewriteConfig config;
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    return applyPatternsGreedily(getOperation(), std::move(patterns), config);
   }
 
   /// Products in pairs and what they start from.
@@ -205,7 +215,7 @@ struct VectorizeTiles
     auto apply = [&](auto populate) {
       RewritePatternSet patterns(context);
       populate(patterns);
-      return applyPatternsGreedily(getOperation(), std::move(patterns));
+      return rewrite(std::move(patterns));
     };
     if (failed(apply([&](RewritePatternSet &patterns) {
           vector::populateVectorTransferPermutationMapLoweringPatterns(

@@ -221,6 +221,28 @@ def ConvertTilesToAMX : Pass<"relattn-convert-tiles-to-amx",
   ];
 }
 
+def HideIndices : Pass<"relattn-hide-indices"> {
+  let summary = "Hide how the indices of workers' subsets are computed";
+  let description = [{
+    Before bufferisation, in each `scf.forall` with a `math.exp` that relattn marks:
+    an index that says where a subset of a tensor lies (of `tensor.extract_slice`,
+    `vector.transfer_read` and the like) and is no constant becomes a cast of a cast
+    of itself, the second one marked `relattn.hides`. Upstream's analysis compares
+    two subsets by the bounds of their indices, which it derives from all that these
+    are computed from, also where the indices are one value: a seventh of the
+    instructions that compile a kernel. In tiles that `relattn-tile-attention` made,
+    equal indices are one value.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def ShowIndices : Pass<"relattn-show-indices"> {
+  let summary = "Undo what relattn-hide-indices did";
+  let description = [{
+    Each index marked `relattn.hides` becomes what it is a cast of a cast of.
+  }];
+}
+
 def OutlineTiles : Pass<"relattn-outline-tiles", "::mlir::ModuleOp"> {
   let summary = "Give each register tile a function of its own";
   let description = [{

@@ -1,0 +1,87 @@
+//===- OpaqueIndices.cpp - Indices without known bounds -------------------===//
+//
+// Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "OpaqueIndices.h"
+#include "ExpandExp.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SubsetOpInterface.h"
+#include "relattn/Tiling/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::relattn {
+#define GEN_PASS_DEF_HIDEINDICES
+#define GEN_PASS_DEF_SHOWINDICES
+#include "relattn/Tiling/Passes.h.inc"
+} // namespace mlir::relattn
+
+using namespace mlir;
+using namespace mlir::relattn;
+
+static constexpr StringLiteral kHides = "relattn.hides";
+
+/// Whether weights of attention are computed in the loop.
+static bool areWorkers(scf::ForallOp loop) {
+  return loop
+      .walk([](math::ExpOp op) {
+        return isBoundedExp(op) ? WalkResult::interrupt()
+                                : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+void relattn::hideIndices(Operation *root) {
+  llvm::MapVector<Value, SmallVector<OpOperand *>> uses;
+  root->walk([&](scf::ForallOp loop) {
+    if (!areWorkers(loop))
+      return;
+    loop.walk([&](SubsetOpInterface subset) {
+      for (OpOperand &operand : subset->getOpOperands())
+        if (operand.get().getType().isIndex() &&
+            !matchPattern(operand.get(), m_Constant()))
+          uses[operand.get()].push_back(&operand);
+    });
+  });
+  OpBuilder builder(root->getContext());
+  for (auto &[index, operands] : uses) {
+    builder.setInsertionPointAfterValue(index);
+    Location loc = index.getLoc();
+    Value integer =
+        arith::IndexCastOp::create(builder, loc, builder.getI64Type(), index);
+    auto hidden = arith::IndexCastOp::create(builder, loc,
+                                             builder.getIndexType(), integer);
+    hidden->setDiscardableAttr(kHides, builder.getUnitAttr());
+    for (OpOperand *operand : operands)
+      operand->set(hidden);
+  }
+}
+
+void relattn::showIndices(Operation *root) {
+  root->walk([](arith::IndexCastOp hidden) {
+    auto integer = hidden.getIn().getDefiningOp<arith::IndexCastOp>();
+    if (!hidden->hasAttr(kHides) || !integer)
+      return;
+    hidden.getOut().replaceAllUsesWith(integer.getIn());
+    hidden.erase();
+    if (integer->use_empty())
+      integer.erase();
+  });
+}
+
+namespace {
+
+struct HideIndices : public relattn::impl::HideIndicesBase<HideIndices> {
+  void runOnOperation() override { hideIndices(getOperation()); }
+};
+
+struct ShowIndices : public relattn::impl::ShowIndicesBase<ShowIndices> {
+  void runOnOperation() override { showIndices(getOperation()); }
+};
+
+} // namespace
