@@ -83,20 +83,26 @@ Value AttentionTiler::createQueryPanels() {
   });
 }
 
-/// Whether the last panel may have queries for no more than half of its lanes,
-/// and these are still kMinLanes.
-bool AttentionTiler::mayBeHalf() {
-  if (isRow() || sizes.lanes % 2 != 0 || sizes.lanes / 2 < kMinLanes)
-    return false;
+/// Lanes of a panel, the fewest first: all, or for the last one half of them or
+/// a quarter, where its queries may fit into these and they are kMinLanes
+/// still.
+SmallVector<int64_t> AttentionTiler::getPanelLanes() {
+  SmallVector<int64_t> all = {sizes.lanes};
   int64_t queries = op.getStaticSize(Dim::M);
-  if (ShapedType::isDynamic(queries))
-    return true;
-  int64_t last = queries % sizes.lanes;
-  return last > 0 && last <= sizes.lanes / 2;
+  bool isDynamic = ShapedType::isDynamic(queries);
+  int64_t last = isDynamic ? 0 : queries % sizes.lanes;
+  if (isRow() || (!isDynamic && last == 0))
+    return all;
+  while (all.front() % 2 == 0 && all.front() / 2 >= std::max(kMinLanes, last))
+    all.insert(all.begin(), all.front() / 2);
+  // Of a static number one fits the best.
+  if (!isDynamic && all.size() > 1)
+    all = {all.front(), sizes.lanes};
+  return all;
 }
 
-/// One panel of queries meets the current block of keys, the last one with half
-/// of its lanes where these are enough.
+/// One panel of queries meets the current block of keys, the last one with as
+/// few lanes as are enough.
 SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
                                                    ValueRange state) {
   Value start = mul(panel, lanes);
@@ -171,20 +177,24 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
       results.push_back(insertPanel(result, panel, whole));
     return results;
   };
-  if (!mayBeHalf())
-    return createStep(sizes.lanes);
-  int64_t half = sizes.lanes / 2;
-  Value isHalf = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
-                                       queries, number(half));
-  auto step = scf::IfOp::create(
-      b, loc, isHalf,
-      [&](OpBuilder &, Location) {
-        scf::YieldOp::create(b, loc, createStep(half));
-      },
-      [&](OpBuilder &, Location) {
-        scf::YieldOp::create(b, loc, createStep(sizes.lanes));
-      });
-  return step.getResults();
+  SmallVector<int64_t> widths = getPanelLanes();
+  std::function<SmallVector<Value>(ArrayRef<int64_t>)> createFitting =
+      [&](ArrayRef<int64_t> widths) -> SmallVector<Value> {
+    if (widths.size() == 1)
+      return createStep(widths.front());
+    Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
+                                       queries, number(widths.front()));
+    auto branch = scf::IfOp::create(
+        b, loc, fits,
+        [&](OpBuilder &, Location) {
+          scf::YieldOp::create(b, loc, createStep(widths.front()));
+        },
+        [&](OpBuilder &, Location) {
+          scf::YieldOp::create(b, loc, createFitting(widths.drop_front()));
+        });
+    return branch.getResults();
+  };
+  return createFitting(widths);
 }
 
 //===----------------------------------------------------------------------===//

@@ -201,7 +201,7 @@ private:
                   bool columns = false);
   Value getBlock(Value tensor, AffineMap map, unsigned column, Value scratch,
                  SmallVectorImpl<unsigned> &order);
-  bool mayBeHalf();
+  SmallVector<int64_t> getPanelLanes();
   SmallVector<Value> createPanelStep(Value panel, ValueRange state);
   Value createOutput(Value out, ValueRange state);
   Value createLse(Value out, ValueRange state);

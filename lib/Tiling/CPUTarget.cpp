@@ -35,11 +35,12 @@
 //
 // LLVM widens three vectors to four, so 6 x 4. A whole kernel, on one thread,
 // is 1.02 to 1.08 times as fast as with 8 x 2, but for 512 causal (0.99). The
-// last panel of so many lanes is half one where its queries allow: M = 77 would
-// take 1.2 times as long. Two panels to a block instead of one: 1.01 to 1.05
-// times as fast for D of 96 and more. Where that leaves threads without work
-// blocks have one (2 threads: 1 head of 128 queries 1.8 times as fast, 3 heads
-// 1.25). 96 keys instead of 192: 1.01 to 1.07; instead of 72: 0.99 to 1.06.
+// last panel of so many lanes is half one or a quarter where its queries allow:
+// M = 77 would take 1.3 times as long, or 1.1 times with a half. Two panels to
+// a block instead of one: 1.01 to 1.05 times as fast for D of 96 and more.
+// Where that leaves threads without work blocks have one (2 threads: 1 head of
+// 128 queries 1.8 times as fast, 3 heads 1.25). 96 keys instead of 192: 1.01
+// to 1.07; instead of 72: 0.99 to 1.06.
 //
 // The loop over keys of the largest tile is unrolled to 48 products: 1.02
 // to 1.05 times as fast with AVX-512 (0.97 to 1.02 for D 128), 1.06 to 1.08

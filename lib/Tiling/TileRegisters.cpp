@@ -347,10 +347,10 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
     for (TilingInterface op : collect(root, Kind::Maximum)) {
       Operation *scores = op->getOperand(0).getDefiningOp();
       if (scores && getTileKind(scores) == Kind::Scores) {
-        // The last keys of half a panel, which one block of queries meets, are
-        // not worth a function for two of them.
+        // The last keys of part of a panel, which one block of queries meets,
+        // are not worth a function for two of them.
         SmallVector<int64_t> own = sizes;
-        if (isHalfPanel(cast<linalg::LinalgOp>(op.getOperation()), rows))
+        if (isPartOfPanel(cast<linalg::LinalgOp>(op.getOperation()), rows))
           own = {rows, 1};
         if (failed(tiler.tileByFallingSizes(
                 op, 0, own, {{Kind::Scores, Kind::Bias}, {Kind::Scores}})))
@@ -426,9 +426,9 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
     return sizes;
   }
 
-  /// Whether a maximum of at least `rows` keys is over half of the lanes that
-  /// the other branch of its `scf.if` has.
-  static bool isHalfPanel(linalg::LinalgOp op, int64_t rows) {
+  /// Whether a maximum of at least `rows` keys is over fewer lanes than another
+  /// branch of its `scf.if`.
+  static bool isPartOfPanel(linalg::LinalgOp op, int64_t rows) {
     auto branch = op->getParentOfType<scf::IfOp>();
     SmallVector<int64_t> extents = op.getStaticLoopRanges();
     if (!branch || extents.size() != 2 ||
@@ -437,7 +437,7 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
     WalkResult whole = branch.walk([&](linalg::LinalgOp other) {
       return getTileKind(other) == TileKind::Maximum &&
                      other.getStaticLoopRanges().size() == 2 &&
-                     other.getStaticLoopRanges()[1] == 2 * extents[1]
+                     other.getStaticLoopRanges()[1] > extents[1]
                  ? WalkResult::interrupt()
                  : WalkResult::advance();
     });

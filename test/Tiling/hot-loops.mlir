@@ -13,7 +13,7 @@
 // passed on the stack. (The last 64 mod 6 columns of the output are one tile, whose
 // product is handed back.)
 // RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v4 | grep 'llvm.func @relattn_tile' | sed 's/) -> .*/)/; s/{.*//' | FileCheck %s --check-prefix=ARGUMENTS --implicit-check-not='array<'
-// ARGUMENTS-COUNT-9: @relattn_tile
+// ARGUMENTS-COUNT-13: @relattn_tile
 // RUN: not relattn-opt %s --relattn-to-cpu=target-cpu=x86-65 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: not relattn-opt %s --relattn-to-cpu=target-features=avx2 2>&1 | FileCheck %s --check-prefix=FEATURES
 // CPU: error: unknown target CPU 'x86-65'; known are names such as x86-64-v3, haswell, znver5 and native
@@ -27,20 +27,23 @@
 // AVX512-DAG: relattn_tile{{.*}}: {{.*}} 96 products of zmm, 24 broadcasts, 0 on the stack
 // AVX512-DAG: relattn_tile{{.*}}: 7{{[0-9]}} instructions, 48 products of zmm, 12 broadcasts, 0 on the stack
 // AVX512-DAG: relattn_tile{{.*}}: 3{{[0-9]}} instructions, 24 products of zmm, 6 broadcasts, 0 on the stack
-// Half a panel:
+// Half a panel, and a quarter:
 // AVX512-DAG: relattn_tile{{.*}}: {{.*}} 24 products of zmm, 12 broadcasts, 0 on the stack
+// AVX512-DAG: relattn_tile{{.*}}: {{.*}} 12 products of zmm, 12 broadcasts, 0 on the stack
 // AVX512: loops of register tiles, 0 with stack traffic
 // ZEN4-DAG: relattn_tile: {{.*}} 32 products of zmm, 32 broadcasts, 0 on the stack
 // ZEN4-DAG: relattn_tile_2: {{.*}} 48 products of zmm, 48 broadcasts, 0 on the stack
 // ZEN4: loops of register tiles, 0 with stack traffic
 // Four tiles of accumulators and six products of parts for each chunk, of half a
-// panel as well; loops over the two chunks of d are unrolled.
-// AMX-DAG: relattn_tile: {{.*}} {{48|96}} products of tmm, 0 broadcasts, 0 on the stack
-// AMX-DAG: relattn_tile_0: {{.*}} 24 products of tmm, 0 broadcasts, 0 on the stack
-// AMX-DAG: relattn_tile_1: {{.*}} {{48|96}} products of tmm, 0 broadcasts, 0 on the stack
+// panel as well, two of a quarter; loops over the two chunks of d are unrolled.
+// AMX-DAG: relattn_tile: {{.*}} {{12|24}} products of tmm, 0 broadcasts, 0 on the stack
+// AMX-DAG: relattn_tile_0: {{.*}} {{12|24}} products of tmm, 0 broadcasts, 0 on the stack
+// AMX-DAG: relattn_tile_1: {{.*}} {{24|48}} products of tmm, 0 broadcasts, 0 on the stack
 // AMX-DAG: relattn_tile_2: {{.*}} 24 products of tmm, 0 broadcasts, 0 on the stack
+// AMX-DAG: relattn_tile_3: {{.*}} {{48|96}} products of tmm, 0 broadcasts, 0 on the stack
+// AMX-DAG: relattn_tile_4: {{.*}} 24 products of tmm, 0 broadcasts, 0 on the stack
 // AMX: loops of register tiles, 0 with stack traffic
-// HIGH: relattn_tile_0: {{.*}} {{12|24}} products of tmm, 0 broadcasts, 0 on the stack
+// HIGH: relattn_tile_2: {{.*}} {{12|24}} products of tmm, 0 broadcasts, 0 on the stack
 // HIGH: loops of register tiles, 0 with stack traffic
 // On SSE2 one more loop is listed, and with stack traffic: the rescaling of a tile
 // without keys, which LLVM takes out of the loop over them.

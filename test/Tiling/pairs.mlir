@@ -86,7 +86,15 @@
 
 // Each product is a function: scores start from rows of the strip that begin one
 // number apart, six products for a chunk, each with a factor of the one before it.
+// A quarter of a panel is one tile of accumulators wide.
 // AMX-LABEL: func.func private @relattn_tile(
+// AMX:     scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
+// AMX-COUNT-12: amx.tile_mulf
+// AMX-NOT: amx.tile_mulf
+// AMX-LABEL: func.func private @relattn_tile_0(
+// AMX-COUNT-9: amx.tile_mulf
+// AMX-NOT: amx.tile_mulf
+// AMX-LABEL: func.func private @relattn_tile_1(
 // AMX:   scf.for
 // AMX:     amx.tile_load %{{.*}}[%{{.*}}], %c-1{{.*}} : memref<?xf32, strided<[1]>> into !amx.tile<16x16xf32>
 // AMX:     scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
@@ -95,13 +103,13 @@
 // AMX:       scf.yield
 // AMX-COUNT-4: amx.tile_store
 // 40 columns of values are three tiles: two, and one.
-// AMX-LABEL: func.func private @relattn_tile_0(
+// AMX-LABEL: func.func private @relattn_tile_2(
 // AMX:   scf.if
 // AMX-COUNT-12: amx.tile_mulf
 // AMX:   else
 // AMX-COUNT-6: amx.tile_mulf
 // AMX-NOT: amx.tile_mulf
-// AMX-LABEL: func.func private @relattn_tile_1(
+// AMX-LABEL: func.func private @relattn_tile_3(
 // The unit's registers are asked for before anything else.
 // AMX-LABEL: func.func @t5(
 // AMX-DAG: %[[CALL:.*]] = arith.constant 158 : i64
@@ -166,12 +174,18 @@ func.func @padded(%q: tensor<8x?x80xf32>, %k: tensor<8x?x80xf32>, %init: tensor<
 // ONE-NOT: arith.mulf
 // ONE:   linalg.yield
 // AMX-LABEL: func.func private @relattn_tile(
-// AMX-COUNT-4: amx.tile_mulf
+// AMX-COUNT-2: amx.tile_mulf
 // AMX-NOT: amx.tile_mulf
 // AMX-LABEL: func.func private @relattn_tile_0(
-// AMX-COUNT-8: amx.tile_mulf
+// AMX-COUNT-4: amx.tile_mulf
 // AMX-NOT: amx.tile_mulf
 // AMX-LABEL: func.func private @relattn_tile_1(
+// AMX-COUNT-4: amx.tile_mulf
+// AMX-NOT: amx.tile_mulf
+// AMX-LABEL: func.func private @relattn_tile_2(
+// AMX-COUNT-8: amx.tile_mulf
+// AMX-NOT: amx.tile_mulf
+// AMX-LABEL: func.func private @relattn_tile_3(
 // AMX-LABEL: func.func @bf16
 func.func @bf16(%q: tensor<8x?x64xbf16>, %k: tensor<8x?x64xbf16>, %init: tensor<8x?x64xbf16>) -> tensor<8x?x64xbf16> {
   %out = relattn.attention ins(%q, %k, %k : tensor<8x?x64xbf16>, tensor<8x?x64xbf16>, tensor<8x?x64xbf16>) outs(%init : tensor<8x?x64xbf16>)

@@ -449,7 +449,7 @@ func.func @one_lane(%q: tensor<2x200x8xf32>, %k: tensor<2x90x8xf32>, %table: ten
 
 // -----
 
-// A static number of queries says whether there is half a panel.
+// A static number of queries says whether there is half a panel, or a quarter.
 // WIDE-LABEL: func @no_half
 // WIDE-NOT: scf.if
 // WIDE: relattn.online_attention ins({{.*}} : tensor<8x64xf32>, {{.*}}
@@ -458,6 +458,19 @@ func.func @one_lane(%q: tensor<2x200x8xf32>, %k: tensor<2x90x8xf32>, %table: ten
 // WIDE: scf.if
 // WIDE: relattn.online_attention ins({{.*}} : tensor<8x32xf32>, {{.*}}
 // WIDE: relattn.online_attention ins({{.*}} : tensor<8x64xf32>, {{.*}}
+// WIDE-LABEL: func @quarter
+// WIDE: arith.cmpi sle, %{{.*}}, %c16
+// WIDE: scf.if
+// WIDE: relattn.online_attention ins({{.*}} : tensor<8x16xf32>, {{.*}}
+// WIDE: relattn.online_attention ins({{.*}} : tensor<8x64xf32>, {{.*}}
+// WIDE-NOT: relattn.online_attention
+// WIDE-LABEL: func @any
+// WIDE: scf.if
+// WIDE: relattn.online_attention ins({{.*}} : tensor<8x16xf32>, {{.*}}
+// WIDE: scf.if
+// WIDE: relattn.online_attention ins({{.*}} : tensor<8x32xf32>, {{.*}}
+// WIDE: relattn.online_attention ins({{.*}} : tensor<8x64xf32>, {{.*}}
+// WIDE-NOT: relattn.online_attention
 func.func @no_half(%q: tensor<100x8xf32>, %k: tensor<64x8xf32>, %init: tensor<100x8xf32>) -> tensor<100x8xf32> {
   %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<100x8xf32>, tensor<64x8xf32>, tensor<64x8xf32>) outs(%init : tensor<100x8xf32>)
   return %out : tensor<100x8xf32>
@@ -465,4 +478,12 @@ func.func @no_half(%q: tensor<100x8xf32>, %k: tensor<64x8xf32>, %init: tensor<10
 func.func @half(%q: tensor<96x8xf32>, %k: tensor<64x8xf32>, %init: tensor<96x8xf32>) -> tensor<96x8xf32> {
   %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<96x8xf32>, tensor<64x8xf32>, tensor<64x8xf32>) outs(%init : tensor<96x8xf32>)
   return %out : tensor<96x8xf32>
+}
+func.func @quarter(%q: tensor<80x8xf32>, %k: tensor<64x8xf32>, %init: tensor<80x8xf32>) -> tensor<80x8xf32> {
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<80x8xf32>, tensor<64x8xf32>, tensor<64x8xf32>) outs(%init : tensor<80x8xf32>)
+  return %out : tensor<80x8xf32>
+}
+func.func @any(%q: tensor<?x8xf32>, %k: tensor<64x8xf32>, %init: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<?x8xf32>, tensor<64x8xf32>, tensor<64x8xf32>) outs(%init : tensor<?x8xf32>)
+  return %out : tensor<?x8xf32>
 }

@@ -122,7 +122,7 @@ def RelAttn_Dialect : Dialect {
     - Tails are tiled by the next smaller size (6, 2, 1 rows), never masked. Lanes
       beyond the last query are empty: panels are one or two vectors wide, or
       four where that makes products faster (AVX-512 but Zen 4's), of which the
-      last panel leaves out two where it can.
+      last panel leaves out two or three where it can.
     - A register tile is a function of its own. In one big function the register
       allocator spills for some chains of tails and not for others, 1.27 to 1.49
       times slower. The function has the loop over rows as well: accumulators

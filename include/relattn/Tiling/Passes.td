@@ -42,9 +42,9 @@ def TileAttention : Pass<"relattn-tile-attention",
     than the accumulator.
 
     Halved for f64: lanes and keys; halved for d of 128 and more: keys. Panels of
-    an even number of lanes, at least 32, have an `scf.if` around their step: the
-    last one takes half of its lanes where its queries fit into them. A static
-    number of queries has it only if they do.
+    32 lanes or more have an `scf.if` around their step: the last one takes half of
+    its lanes, or a quarter, where its queries fit into these and they are 16 still.
+    A static number of queries has it only if they do.
 
     A decode step, and any few queries (`rows`), become panels of a single query,
     whose vectors lie along keys and columns instead; their strip ascends. A
@@ -152,8 +152,8 @@ def TileRegisters : Pass<"relattn-tile-registers",
   let description = [{
     Level 3, first of two steps: each op with `relattn.tile` is tiled by the
     number of rows of a register tile; the last rows are peeled and tiled by the
-    next smaller size, down to 1, so that nothing is masked (of half a panel one by
-    one, which is less code). The maximum is tiled
+    next smaller size, down to 1, so that nothing is masked (of part of a panel one
+    by one, which is less code). The maximum is tiled
     with the scores fused into it, the rescaling with the value product.
     Other linalg is left alone.
 
