@@ -37,9 +37,9 @@
 using namespace mlir;
 using namespace mlir::relattn;
 
-/// Canonicalisation of structured control flow, in which there are no blocks to
-/// merge or to erase: to look for them takes a seventh of a kernel's compile
-/// time.
+/// Canonicalisation that leaves regions as they are: structured control flow
+/// has no blocks to erase, and to look for them and for arguments that nothing
+/// uses takes 5 % of the instructions that compile a kernel.
 static std::unique_ptr<Pass> createCanonicalizer() {
   GreedyRewriteConfig config;
   config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
@@ -176,7 +176,7 @@ static void addLLVM(OpPassManager &pm) {
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createConvertOpenMPToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createCanonicalizer());
+  pm.addPass(createCanonicalizerPass());
   pm.addPass(createVerifyLoweredToLLVM());
 }
 

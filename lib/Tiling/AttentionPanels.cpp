@@ -87,18 +87,39 @@ Value AttentionTiler::createQueryPanels() {
 /// a quarter, where its queries may fit into these and they are kMinLanes
 /// still.
 SmallVector<int64_t> AttentionTiler::getPanelLanes() {
-  SmallVector<int64_t> all = {sizes.lanes};
   int64_t queries = op.getStaticSize(Dim::M);
   bool isDynamic = ShapedType::isDynamic(queries);
   int64_t last = isDynamic ? 0 : queries % sizes.lanes;
+  SmallVector<int64_t> all = {sizes.lanes};
   if (isRow() || (!isDynamic && last == 0))
     return all;
-  while (all.front() % 2 == 0 && all.front() / 2 >= std::max(kMinLanes, last))
-    all.insert(all.begin(), all.front() / 2);
+  for (int64_t part : {sizes.lanes / 2, sizes.lanes / 4})
+    if (2 * part == all.front() && part >= std::max(kMinLanes, last))
+      all.insert(all.begin(), part);
   // Of a static number one fits the best.
-  if (!isDynamic && all.size() > 1)
-    all = {all.front(), sizes.lanes};
+  if (!isDynamic && all.size() > 2)
+    all.erase(all.begin() + 1);
   return all;
+}
+
+/// `createStep` with as few of `lanes` (ascending) as `queries` fit into.
+SmallVector<Value> AttentionTiler::createFittingStep(
+    Value queries, ArrayRef<int64_t> lanes,
+    function_ref<SmallVector<Value>(int64_t)> createStep) {
+  if (lanes.size() == 1)
+    return createStep(lanes.front());
+  Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, queries,
+                                     number(lanes.front()));
+  auto branch = scf::IfOp::create(
+      b, loc, fits,
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(b, loc, createStep(lanes.front()));
+      },
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(
+            b, loc, createFittingStep(queries, lanes.drop_front(), createStep));
+      });
+  return branch.getResults();
 }
 
 /// One panel of queries meets the current block of keys, the last one with as
@@ -177,24 +198,7 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
       results.push_back(insertPanel(result, panel, whole));
     return results;
   };
-  SmallVector<int64_t> widths = getPanelLanes();
-  std::function<SmallVector<Value>(ArrayRef<int64_t>)> createFitting =
-      [&](ArrayRef<int64_t> widths) -> SmallVector<Value> {
-    if (widths.size() == 1)
-      return createStep(widths.front());
-    Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
-                                       queries, number(widths.front()));
-    auto branch = scf::IfOp::create(
-        b, loc, fits,
-        [&](OpBuilder &, Location) {
-          scf::YieldOp::create(b, loc, createStep(widths.front()));
-        },
-        [&](OpBuilder &, Location) {
-          scf::YieldOp::create(b, loc, createFitting(widths.drop_front()));
-        });
-    return branch.getResults();
-  };
-  return createFitting(widths);
+  return createFittingStep(queries, getPanelLanes(), createStep);
 }
 
 //===----------------------------------------------------------------------===//

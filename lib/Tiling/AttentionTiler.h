@@ -202,6 +202,9 @@ private:
   Value getBlock(Value tensor, AffineMap map, unsigned column, Value scratch,
                  SmallVectorImpl<unsigned> &order);
   SmallVector<int64_t> getPanelLanes();
+  SmallVector<Value>
+  createFittingStep(Value queries, ArrayRef<int64_t> lanes,
+                    function_ref<SmallVector<Value>(int64_t)> createStep);
   SmallVector<Value> createPanelStep(Value panel, ValueRange state);
   Value createOutput(Value out, ValueRange state);
   Value createLse(Value out, ValueRange state);

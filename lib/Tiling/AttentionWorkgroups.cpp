@@ -20,10 +20,11 @@
 // additions.) The maximum less u is rounded for all keys of the loop, so |u| is
 // at most 64; with any other these keys are the strip's.
 //
-// Numbers of the strip that are finite and larger than 2^29 count as that: the
-// exponential's multiply-add (DecomposeBlock.cpp) would make of 10^10 infinite
+// Finite numbers of an f32 strip that are larger than 2^20 become that. The
+// exponential's multiply-add (DecomposeBlock.cpp) rounds the maximum's product
+// with log2(e), by 2^-4 of an exponent there; of 10^10 it made infinite
 // weights, and a table may hide keys by the lowest number that there is. A row
-// that sees nothing else has the same output, and +-2^29 in its lse.
+// that sees nothing else weighs all its keys alike, and has +-2^20 in its lse.
 //
 // A tile of the first three is whole, so nothing in their loops is dynamic but
 // where they begin. The band hides by the strip's -inf, so that its edge needs
@@ -45,7 +46,7 @@ using namespace mlir::relattn;
 static constexpr int64_t kStripBlock = 256;
 
 /// See above.
-static constexpr double kLargestNumber = 64.0, kLargestBias = 0x1p29;
+static constexpr double kLargestNumber = 64.0, kLargestBias = 0x1p20;
 
 /// A bias that the exponential of a workgroup's step can take, where that is of
 /// bounded scores.

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // exp(x) = 2^floor(t) * 2^(t - floor(t)), t = x * log2(e):
-//   VREDUCEPS subtracts the integer part, exactly (and takes -inf to 0);
+//   VREDUCEPS subtracts the integer part (and takes -inf to 0);
 //   2^(t - floor(t)) is a polynomial: of degree 5, minimax with 2^0 = 1
 //   (relative error 8.2e-8, 1.4e-7 with its roundings);
 //   VSCALEFPS multiplies by 2^floor(t).

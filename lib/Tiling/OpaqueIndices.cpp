@@ -63,15 +63,22 @@ void relattn::hideIndices(Operation *root) {
 }
 
 void relattn::showIndices(Operation *root) {
-  root->walk([](arith::IndexCastOp hidden) {
+  SmallVector<arith::IndexCastOp> all;
+  root->walk([&](arith::IndexCastOp op) {
+    if (op->hasAttr(kHides))
+      all.push_back(op);
+  });
+  for (arith::IndexCastOp hidden : all) {
     auto integer = hidden.getIn().getDefiningOp<arith::IndexCastOp>();
-    if (!hidden->hasAttr(kHides) || !integer)
-      return;
-    hidden.getOut().replaceAllUsesWith(integer.getIn());
+    if (!integer || !hidden.getType().isIndex() ||
+        !integer.getType().isInteger(64) ||
+        !integer.getIn().getType().isIndex())
+      continue; // not ours
+    hidden.replaceAllUsesWith(integer.getIn());
     hidden.erase();
     if (integer->use_empty())
       integer.erase();
-  });
+  }
 }
 
 namespace {

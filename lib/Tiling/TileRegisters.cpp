@@ -427,11 +427,13 @@ struct TileRegisters : public relattn::impl::TileRegistersBase<TileRegisters> {
   }
 
   /// Whether a maximum of at least `rows` keys is over fewer lanes than another
-  /// branch of its `scf.if`.
+  /// branch of an `scf.if` among its workers.
   static bool isPartOfPanel(linalg::LinalgOp op, int64_t rows) {
     auto branch = op->getParentOfType<scf::IfOp>();
     SmallVector<int64_t> extents = op.getStaticLoopRanges();
     if (!branch || extents.size() != 2 ||
+        branch->getParentOfType<scf::ForallOp>() !=
+            op->getParentOfType<scf::ForallOp>() ||
         (ShapedType::isStatic(extents[0]) && extents[0] < rows))
       return false;
     WalkResult whole = branch.walk([&](linalg::LinalgOp other) {

@@ -5,12 +5,11 @@
 //
 // Upstream's vectoriser and pattern sets, in the order that leaves one
 // vector.contract per register tile with its accumulators carried around the
-// loop, and four repairs:
+// loop, and three repairs:
 // - The broadcast operand of a product is read by scalars: a vector of 6
 //   numbers splits in 4 + 2 and spills (1.86 times slower).
 // - A running maximum is a comparison and a choice, which is one instruction
 //   and says what happens to NaN; arith.maximumf without nnan is three.
-// - The exponential is expanded.
 // - The strip's rows are the first accumulators of a tile. Through the scores'
 //   buffer and then the stack, as arguments of the outlined tile, the bias cost
 //   5 % of the kernel, now 0 to 1 % (1 to 3 on Intel's AVX-512). (Read from one

@@ -3,6 +3,7 @@
 // RUN: relattn-opt %s --relattn-expand-exp=avx512 | FileCheck %s --check-prefix=AVX512
 // RUN: relattn-opt %s --relattn-to-cpu="target-cpu=sapphirerapids" | FileCheck %s --check-prefix=INTEL
 // RUN: relattn-opt %s --relattn-to-cpu="target-cpu=znver4" | FileCheck %s --check-prefix=OTHER
+// RUN: relattn-opt %s --relattn-to-cpu="target-cpu=znver5" | FileCheck %s --check-prefix=OTHER
 // RUN: relattn-opt %s --relattn-to-cpu="target-cpu=sapphirerapids target-features=-avx512dq" | FileCheck %s --check-prefix=OTHER
 // INTEL: llvm.x86.avx512.mask.scalef.ps.512
 // OTHER-NOT: llvm.x86

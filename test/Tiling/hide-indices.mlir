@@ -1,9 +1,16 @@
 // RUN: relattn-opt %s --relattn-hide-indices | FileCheck %s
 // RUN: relattn-opt %s --relattn-hide-indices --relattn-show-indices | FileCheck %s --check-prefix=BACK
 // BACK-NOT: index_cast %{{.*}} : index to i64
-// BACK: func.func @others
+// BACK-LABEL: func.func @others
 // BACK: arith.index_cast %{{.*}} : index to i64
 // BACK: arith.index_cast %{{.*}} {relattn.hides} : i32 to index
+// What is used elsewhere as well stays; marked casts that lose bits, or of nothing,
+// are not ours.
+// BACK-LABEL: func.func @marked
+// BACK: %[[INTEGER:.*]] = arith.index_cast %[[N:.*]] : index to i64
+// BACK: %[[NARROW:.*]] = arith.index_cast %[[N]] : index to i32
+// BACK: %[[LOST:.*]] = arith.index_cast %[[NARROW]] {relattn.hides} : i32 to index
+// BACK: return %[[INTEGER]], %[[N]], %[[LOST]]
 
 // One cast for all uses of an index, of a slice or of a vector; constants and the
 // indices of what is no subset stay.
@@ -50,4 +57,20 @@ func.func @others(%t: tensor<4x8xf32>, %n: index, %m: i32) -> (tensor<4x8xf32>, 
   %1 = arith.index_cast %n : index to i64
   %2 = arith.index_cast %m {relattn.hides} : i32 to index
   return %0, %1, %2 : tensor<4x8xf32>, i64, index
+}
+
+func.func @marked(%n: index) -> (i64, index, index) {
+  %0 = arith.index_cast %n : index to i64
+  %1 = arith.index_cast %0 {relattn.hides} : i64 to index
+  %2 = arith.index_cast %n : index to i32
+  %3 = arith.index_cast %2 {relattn.hides} : i32 to index
+  return %0, %1, %3 : i64, index, index
+}
+
+// In a region without order the cast that is hidden may come first.
+// BACK-NOT: index_cast
+module @graph {
+  %hidden = arith.index_cast %integer {relattn.hides} : i64 to index
+  %integer = arith.index_cast %x : index to i64
+  %x = arith.constant 0 : index
 }

@@ -3,12 +3,12 @@
 // Queries, keys and values stay in their type and place. The whole tiles on either
 // side of the band have one number as bias, if it is at most 64: it leaves the maximum
 // and comes back; those between start from the strip, whose finite numbers are at most
-// 2^29.
+// 2^20.
 // CHECK-LABEL: func @t5
 // CHECK: scf.forall (%{{.*}}, %{{.*}}) in (2, %{{.*}}) shared_outs(%{{.*}}) -> (tensor<2x?xf32>)
-// CHECK: %[[HIGHEST:.*]] = arith.constant 0x4E000000 : f32
+// CHECK: %[[HIGHEST:.*]] = arith.constant 0x49800000 : f32
 // CHECK: arith.cmpf ogt, %[[BIAS:.*]], %[[HIGHEST]]
-// CHECK: %[[LOWEST:.*]] = arith.constant 0xCE000000 : f32
+// CHECK: %[[LOWEST:.*]] = arith.constant 0xC9800000 : f32
 // CHECK: arith.cmpf olt, %[[BIAS]], %[[LOWEST]]
 // CHECK: scf.forall (%{{.*}}, %{{.*}}, %{{.*}}) in (1, 2, %{{.*}}) shared_outs
 // CHECK: %[[QUERY:.*]] = tensor.insert_slice %{{.*}} : tensor<?x64xbf16> into tensor<64x64xbf16>

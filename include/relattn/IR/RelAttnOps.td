@@ -58,9 +58,10 @@ def RelAttn_AttentionOp : RelAttn_DestinationStyleOp<"attention",
     query hides and another sees may reach the former. A floating-point mask is
     added as a number: -inf hides (a NaN score stays NaN), the lowest finite
     value does not. A query that sees nothing gives 0, and `lse` -inf; one that
-    holds NaN or infinity itself may give NaN then. On a GPU the finite numbers of
-    a table, slopes or strip that are larger than 2^29 count as 2^29 with their
-    sign (which shows in the `lse` of a query that sees no others).
+    holds NaN or infinity itself may give NaN then. On a GPU, for f32
+    sums, finite numbers of a table, slopes or strip that are larger than 2^20 count
+    as 2^20 with their sign: keys hidden by different ones of them have equal
+    weights for a query that sees no others, whose `lse` is near 2^20.
 
     `query_offset` (default 0) is one index, or one number per batch entry. It
     may be negative. `scale` is 1 unless given: T5 does not scale.

@@ -43,7 +43,7 @@ def RelAttn_OnlineAttentionOp : RelAttn_DestinationStyleOp<"online_attention",
     the scale already, which is 1 then. The strip is read backwards, by i - j, so that neighbouring queries
     read neighbouring places; an `ascending` one is read at place + j - i, so that
     neighbouring keys do. It holds the bias of a head, and -inf outside of the
-    band; for a workgroup on f32 no other number larger than 2^29, whose weights
+    band; for a workgroup on f32 no other number larger than 2^20, whose weights
     may become infinite. Indexing maps are over (m, n, d, e), any order of dimensions.
 
     For a CPU's matrix unit the factors come in pairs of bf16, each number as the

@@ -42,9 +42,9 @@ def TileAttention : Pass<"relattn-tile-attention",
     than the accumulator.
 
     Halved for f64: lanes and keys; halved for d of 128 and more: keys. Panels of
-    32 lanes or more have an `scf.if` around their step: the last one takes half of
-    its lanes, or a quarter, where its queries fit into these and they are 16 still.
-    A static number of queries has it only if they do.
+    an even number of lanes, at least 32, have an `scf.if` around their step: the
+    last one takes half of its lanes, or a quarter, where its queries fit into these
+    and they are 16 still. A static number of queries has it only if they do.
 
     A decode step, and any few queries (`rows`), become panels of a single query,
     whose vectors lie along keys and columns instead; their strip ascends. A
@@ -229,8 +229,8 @@ def HideIndices : Pass<"relattn-hide-indices"> {
     `vector.transfer_read` and the like) and is no constant becomes a cast of a cast
     of itself, the second one marked `relattn.hides`. Upstream's analysis compares
     two subsets by the bounds of their indices, which it derives from all that these
-    are computed from, also where the indices are one value: a seventh of the
-    instructions that compile a kernel. In tiles that `relattn-tile-attention` made,
+    are computed from, also where the indices are one value, which takes a good part
+    of the time to compile a kernel. In tiles that `relattn-tile-attention` made,
     equal indices are one value.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];

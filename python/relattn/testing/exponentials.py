@@ -1,6 +1,6 @@
 # Part of relattn, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The exponential of attention before and after its expansion, against float64.
+"""The exponential of attention before and after its expansion, against long double.
 
     python -m relattn.testing.exponentials --target-cpu skylake-avx512
 
