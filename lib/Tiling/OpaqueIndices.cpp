@@ -63,17 +63,14 @@ void relattn::hideIndices(Operation *root) {
 }
 
 void relattn::showIndices(Operation *root) {
-  SmallVector<arith::IndexCastOp> all;
-  root->walk([&](arith::IndexCastOp op) {
-    if (op->hasAttr(kHides))
-      all.push_back(op);
-  });
-  for (arith::IndexCastOp hidden : all) {
+  SmallVector<std::pair<arith::IndexCastOp, arith::IndexCastOp>> pairs;
+  root->walk([&](arith::IndexCastOp hidden) {
     auto integer = hidden.getIn().getDefiningOp<arith::IndexCastOp>();
-    if (!integer || !hidden.getType().isIndex() ||
-        !integer.getType().isInteger(64) ||
-        !integer.getIn().getType().isIndex())
-      continue; // not ours
+    if (hidden->hasAttr(kHides) && hidden.getType().isIndex() && integer &&
+        integer.getType().isInteger(64) && integer.getIn().getType().isIndex())
+      pairs.emplace_back(hidden, integer);
+  });
+  for (auto [hidden, integer] : pairs) {
     hidden.replaceAllUsesWith(integer.getIn());
     hidden.erase();
     if (integer->use_empty())
