@@ -8,22 +8,20 @@
 // - Scores are [m, n], the layout in which they leave one product and enter the
 //   next.
 // - Sums have one level: products join the running output in the accumulators
-// of
-//   the matrix unit, which a second set of registers would halve.
+//   of the matrix unit, which a second set of registers would halve.
 // - The exponential is of base 2 (f32), and where no number but the strip's
-// joins the
-//   products, log2(e) and the maximum are one multiply-add: scores are bounded
-//   then (-inf, NaN or a sum of products), and a maximum that is -inf counts as
-//   0, so that inf - inf does not occur.
+//   joins the products, log2(e) and the maximum are one multiply-add: scores
+//   are bounded then (-inf, NaN, or a sum of products and a number of the
+//   strip, of at most 2^20: AttentionWorkgroups.cpp), and a maximum that is
+//   -inf counts as 0, so that inf - inf does not occur.
 // - The maximum that weights are relative to stays as it is while it is at most
 //   kSlack too low (as FlashAttention-4 has it): weights are at most e^kSlack
 //   then instead of 1, and most tiles of a long sequence leave the running
 //   output as it is, whose factor is exactly 1.
-// - Factors are too narrow to hold the scale: query * scale would round. It
-// goes
-//   into the multiply-add of the exponential instead, and what the products
-//   start from and are added to is divided by it. A scale that does not allow
-//   that (negative, 0, extreme) is multiplied into the scores.
+// - Factors are too narrow to hold the scale: query * scale would round. The
+//   multiply-add of the exponential has it instead, and what the products start
+//   from and are added to is divided by it. A scale that does not allow that
+//   (negative, 0, extreme) is multiplied into the scores.
 //
 //===----------------------------------------------------------------------===//
 
