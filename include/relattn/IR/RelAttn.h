@@ -11,6 +11,7 @@
 #define RELATTN_IR_RELATTN_H
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -42,6 +43,13 @@ Value buildTableRead(OpBuilder &builder, Location loc, Value table,
                      Value bucket, Value head);
 
 } // namespace mlir::relattn::detail
+
+namespace mlir::relattn {
+/// The caches of whoever computes.
+struct CacheResource : public SideEffects::Resource::Base<CacheResource> {
+  StringRef getName() override { return "RelAttn_Cache"; }
+};
+} // namespace mlir::relattn
 
 #include "relattn/IR/RelAttnDialect.h.inc"
 

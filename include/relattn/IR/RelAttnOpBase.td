@@ -9,6 +9,7 @@
 #define RELATTN_IR_RELATTNOPBASE_TD
 
 include "mlir/IR/BuiltinAttributes.td"
+include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/TilingInterface.td"

@@ -259,4 +259,51 @@ def RelAttn_MergeOp : RelAttn_DestinationStyleOp<"merge",
   }];
 }
 
+//===----------------------------------------------------------------------===//
+// PrefetchOp
+//===----------------------------------------------------------------------===//
+
+/// Where a prefetch writes: nothing that a program reads.
+def RelAttn_CacheResource : Resource<"::mlir::relattn::CacheResource">;
+
+def RelAttn_PrefetchOp : RelAttn_Op<"prefetch",
+    [MemoryEffects<[MemWrite<RelAttn_CacheResource>]>,
+     DeclareOpInterfaceMethods<BufferizableOpInterface,
+         ["bufferizesToMemoryRead", "bufferizesToMemoryWrite",
+          "getAliasingValues", "bufferize"]>]> {
+  let summary = "Says that rows are read, or written, soon";
+  let description = [{
+    A hint without a result: whoever computes next should bring these rows, or as
+    many of their columns as are contiguous, into its second-level cache, or with
+    `write` into its first, without waiting for them. It neither reads nor writes
+    the rows, so bufferisation makes no copy for it.
+
+    `relattn-tile-attention` makes it where it is asked to; it bufferises to itself,
+    on a memref, and `relattn-spread-prefetches` turns it into `memref.prefetch`,
+    which takes one address and is on buffers alone.
+
+    Constraints:
+
+    - P1: the rows are of rank 2, [rows, columns], and the number of columns is
+      static.
+
+    Example:
+
+    ```mlir
+    func.func @prefetch(%keys: tensor<?x64xf32>, %n: index) {
+      %rows = tensor.extract_slice %keys[%n, 0] [16, 64] [1, 1]
+          : tensor<?x64xf32> to tensor<16x64xf32>
+      relattn.prefetch %rows : tensor<16x64xf32>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins
+    AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>:$rows,
+    UnitAttr:$write
+  );
+  let assemblyFormat = "(`write` $write^)? $rows attr-dict `:` type($rows)";
+  let hasVerifier = 1;
+}
+
 #endif // RELATTN_IR_RELATTNSTEPOPS_TD

@@ -49,7 +49,9 @@ struct ConvertRelAttnToLinalg
       walkAndApplyPatterns(getOperation(), frozen);
     }
     getOperation()->walk([&](Operation *op) {
-      if (!isa_and_present<RelAttnDialect>(op->getDialect()))
+      // (A prefetch is for buffers.)
+      if (!isa_and_present<RelAttnDialect>(op->getDialect()) ||
+          isa<PrefetchOp>(op))
         return;
       op->emitOpError("has no lowering to linalg");
       signalPassFailure();
