@@ -61,6 +61,7 @@ static void addTiles(OpPassManager &pm, const CPUTileSizes &sizes,
   tiling.keys = sizes.keys;
   tiling.workers = workers;
   tiling.dynamicRows = options.dynamicRows;
+  tiling.prefetch = true;
   tiling.weightParts = static_cast<int64_t>(options.matrixUnit.getValue());
   function.addPass(createTileAttention(tiling));
   function.addPass(createDecomposeAttention());
@@ -118,6 +119,7 @@ static void addBufferization(OpPassManager &pm,
         bufferization::createPromoteBuffersToStackPass(isTile));
   if (options.matrixUnit != CPUMatrixUnit::None)
     pm.addPass(createConvertTilesToAMX());
+  pm.addPass(createSpreadPrefetches());
   pm.addPass(createOutlineTiles());
   pm.addPass(createCanonicalizer());
   pm.addPass(createCSEPass());

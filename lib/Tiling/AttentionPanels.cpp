@@ -185,6 +185,8 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
       getOnlineMap(valueOrder), getOnlineMap({Dim::E, Dim::M})};
 
   auto createStep = [&](int64_t numLanes) {
+    if (sizes.prefetches && numLanes == sizes.lanes)
+      createPrefetches(panel);
     auto step = OnlineAttentionOp::create(
         b, loc, getPanel(queryPanels, panel, numLanes), keyTile, valueTile,
         getPanel(state[0], panel, numLanes),

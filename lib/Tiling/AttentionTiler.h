@@ -7,9 +7,9 @@
 // (AttentionSlices.cpp), the strip (AttentionStrip.cpp, AttentionRuns.cpp),
 // copies of keys and values (AttentionCopies.cpp, for a matrix unit
 // AttentionPairs.cpp), packing, steps and unpacking of panels
-// (AttentionPanels.cpp), the loops (TileAttention.cpp), those over parts of the
-// keys (AttentionParts.cpp), and those of a GPU's workgroups
-// (AttentionWorkgroups.cpp).
+// (AttentionPanels.cpp), what is prefetched (AttentionPrefetches.cpp), the
+// loops (TileAttention.cpp), those over parts of the keys (AttentionParts.cpp),
+// and those of a GPU's workgroups (AttentionWorkgroups.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -47,6 +47,9 @@ struct TileSizes {
   /// Factors in pairs of bf16, for a CPU's matrix unit (Pairs.h), weights as
   /// sums of so many; 0: not in pairs.
   int64_t weightParts = 0;
+
+  /// What a worker touches next is prefetched.
+  bool prefetches = false;
 
   bool arePairs() const { return weightParts > 0; }
 };
@@ -206,6 +209,10 @@ private:
   createFittingStep(Value queries, ArrayRef<int64_t> lanes,
                     function_ref<SmallVector<Value>(int64_t)> createStep);
   SmallVector<Value> createPanelStep(Value panel, ValueRange state);
+  void findNextBlock(ValueRange ivs, Value numBlocks, Value blockSize);
+  void createPrefetches(Value panel);
+  void createPrefetch(Value tensor, AffineMap map, unsigned column, Value first,
+                      Value count, bool isWritten);
   Value createOutput(Value out, ValueRange state);
   Value createLse(Value out, ValueRange state);
   Value createScratch(ArrayRef<int64_t> shape, Type type) {
@@ -251,11 +258,16 @@ private:
   bool stripHasBatch = false, stripHasHead = false;
   Value bucketIds, stripEnd, strip;
   /// The current entry of b, g, r.
-  llvm::SmallDenseMap<unsigned, Value> entry;
+  using Entry = llvm::SmallDenseMap<unsigned, Value>;
+  Entry entry;
   /// The current block: its first query and number of queries; its first key
   /// and number of keys.
   Value firstQuery, blockQueries, firstKey, blockKeys;
   Value numPanels, queryPanels, keyBlock, valueBlock;
+  /// For prefetches: the keys of the block of queries, where its results go to,
+  /// and the block of queries that the worker takes next; null without.
+  Value beginKey, endKey, destination, nextQuery, nextQueries;
+  Entry nextEntry;
   SmallVector<unsigned> keyOrder, valueOrder;
 };
 

@@ -11,6 +11,7 @@
 
 #include "OutlineTiles.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Utils/Utils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -102,7 +103,9 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
       // the stack.
       auto rows = dyn_cast<scf::ForOp>(reduction->getParentOp());
       bool isAlone =
-          rows && llvm::all_of(rows.getOps<scf::ForOp>(), isReduction);
+          rows && llvm::all_of(rows.getOps<scf::ForOp>(), [](scf::ForOp loop) {
+            return isReduction(loop) || isPrefetch(loop);
+          });
       loops.insert(isAlone ? rows : reduction);
     });
     // The outermost of nested ones.
@@ -121,6 +124,11 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
         loop.emitOpError("cannot be outlined");
         return signalPassFailure();
       }
+  }
+
+  static bool isPrefetch(scf::ForOp loop) {
+    return llvm::all_of(loop.getBody()->without_terminator(),
+                        llvm::IsaPred<memref::PrefetchOp>);
   }
 
   static bool isReduction(scf::ForOp loop) {

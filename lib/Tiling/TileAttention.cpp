@@ -120,6 +120,8 @@ SmallVector<Value> AttentionTiler::createState() {
 
 /// The state after the keys from `begin` to `end`.
 SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
+  beginKey = begin;
+  endKey = end;
   queryPanels = createQueryPanels();
   SmallVector<Value> state = createState();
   Value keyScratch, valueScratch;
@@ -201,6 +203,10 @@ SmallVector<Value> AttentionTiler::tile(SmallVectorImpl<scf::ForallOp> &loops) {
     queryPanels = createQueryBlock();
     store(forall, createKeyLoops());
   } else {
+    if (sizes.prefetches) {
+      destination = forall.getRegionIterArgs()[0];
+      findNextBlock(ivs, numBlocks, blockSize);
+    }
     auto [begin, end] = getVisibleKeys();
     store(forall, createKeyLoop(begin, end));
   }
@@ -351,6 +357,7 @@ getPairSizes(AttentionOp op, const AttentionTileOptions &options) {
   TileSizes sizes{/*lanes=*/4 * kWords, /*panels=*/4, /*keys=*/8 * kChunk,
                   options.workers};
   sizes.weightParts = options.weightParts;
+  sizes.prefetches = options.prefetch;
   int64_t queries = op.getStaticSize(AttentionOp::M),
           depth = op.getStaticSize(AttentionOp::D),
           width = op.getStaticSize(AttentionOp::E);
@@ -381,6 +388,7 @@ static TileSizes getTileSizes(AttentionOp op,
     return getWorkgroupSizes(op, options);
   if (std::optional<TileSizes> pairs = getPairSizes(op, options))
     return *pairs;
+  sizes.prefetches = options.prefetch;
   if (op.getAccumulatorType().isF64()) {
     sizes.lanes = std::max<int64_t>(sizes.lanes / 2, 1);
     sizes.keys = std::max<int64_t>(sizes.keys / 2, 1);
@@ -477,6 +485,7 @@ struct TileAttention : public relattn::impl::TileAttentionBase<TileAttention> {
     options.workgroups = workgroups;
     options.matrixUnits = matrixUnits;
     options.weightParts = weightParts;
+    options.prefetch = prefetch;
     options.sharedBytes = sharedBytes;
     IRRewriter rewriter(&getContext());
     for (AttentionOp op : ops) {

@@ -104,6 +104,11 @@ def TileAttention : Pass<"relattn-tile-attention",
     Option<"weightParts", "weight-parts", "int64_t", "0",
            "For a CPU's matrix unit: factors in pairs of bf16, weights as sums of "
            "1, 2 or 3 (0: not)">,
+    Option<"prefetch", "prefetch", "bool", "false",
+           "`relattn.prefetch` what a worker touches next (not for rows and "
+           "workgroups): with each step of a panel some rows of its results and of "
+           "the next block's queries, and with that of the first panel, but for "
+           "pairs, the values">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
            "Bytes of shared memory that tiles without matrix units fit into, if "
            "any do (0: not looked at)">
@@ -241,6 +246,22 @@ def ShowIndices : Pass<"relattn-show-indices"> {
   let description = [{
     Each index marked `relattn.hides` becomes what it is a cast of a cast of.
   }];
+}
+
+def SpreadPrefetches : Pass<"relattn-spread-prefetches"> {
+  let summary = "Prefetch rows among the register tiles that follow";
+  let description = [{
+    After bufferisation: each `relattn.prefetch` becomes a `memref.prefetch` for each
+    64 bytes of each of its rows, in the next loop of the same block over register
+    tiles, an equal share with each of them; if there is none, over exponentials,
+    and if there is none either, a loop of its own. Processors have few misses under
+    way at a time (16 of the first-level cache on Intel's), and what is above that
+    waits. Rows that are not contiguous are not prefetched.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"
+  ];
 }
 
 def OutlineTiles : Pass<"relattn-outline-tiles", "::mlir::ModuleOp"> {

@@ -40,6 +40,9 @@ struct AttentionTileOptions {
   /// For a CPU's matrix unit: factors in pairs of bf16 where there are many
   /// queries, weights as sums of so many, 1 to 3 (0: not).
   int64_t weightParts = 0;
+  /// `relattn.prefetch` what a worker touches next; not for rows and
+  /// workgroups.
+  bool prefetch = false;
   /// What a workgroup without them has of shared memory; 0: as much as it
   /// wants.
   int64_t sharedBytes = 0;
