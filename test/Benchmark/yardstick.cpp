@@ -202,6 +202,43 @@ extern "C" float relattn_read(const float *from, int64_t count, int threads) {
   return total;
 }
 
+/// Additions that a core issues in a cycle, by the least of the threads: as
+/// many as it has units for (4 to 6), or half of them while somebody else
+/// computes on its other hyperthread, whom a virtual machine sees by nothing
+/// else.
+extern "C" double relattn_issue_rate(int threads) {
+  constexpr int kChains = 6, kUnrolled = 48, kRepeats = 4;
+  constexpr int64_t kRounds = 500;
+  using Clock = std::chrono::steady_clock;
+  double rate = INFINITY;
+#pragma omp parallel num_threads(threads) reduction(min : rate)
+  {
+    uint64_t x[kChains] = {}, one = 1;
+    asm volatile("" : "+r"(one)); // or it would be added at no cost
+    std::chrono::duration<double> dependent{}, independent{};
+    for (int repeat = 0; repeat < kRepeats; ++repeat) {
+      auto start = Clock::now();
+      for (int64_t i = 0; i < kRounds; ++i)
+#pragma clang loop unroll(full)
+        for (int j = 0; j < kUnrolled; ++j) {
+          x[0] += one;
+          asm volatile("" : "+r"(x[0]));
+        }
+      auto middle = Clock::now();
+      for (int64_t i = 0; i < kRounds * 4; ++i)
+#pragma clang loop unroll(full)
+        for (int j = 0; j < kUnrolled; ++j) {
+          x[j % kChains] += one;
+          asm volatile("" : "+r"(x[j % kChains]));
+        }
+      independent += Clock::now() - middle;
+      dependent += middle - start;
+    }
+    rate = 4 * dependent.count() / independent.count();
+  }
+  return rate;
+}
+
 /// GF/s of fused multiply-adds on registers, for about `seconds`.
 extern "C" double relattn_peak(int threads, double seconds) {
   constexpr int kChains = 12;

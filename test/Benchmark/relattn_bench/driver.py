@@ -22,12 +22,14 @@ from relattn_bench.case import SETS, Case
 PEERS = {"torch_": "PyTorch", "onnxruntime_": "ONNX Runtime", "openvino_": "OpenVINO", "jax_": "JAX", "iree_": "IREE"}
 #: An implementation slower than this has two turns only.
 HOPELESS_SECONDS = 3.0
+#: Of a sample, at least: a time that the machine may stay quiet for.
+SAMPLE_SECONDS = 0.005
 
 
 class Worker:
     """The process of a framework; `missing` names the package that it lacks."""
 
-    def __init__(self, name, threads):
+    def __init__(self, name, threads, cores):
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OMP_PROC_BIND="true", KMP_BLOCKTIME="1", TF_CPP_MIN_LOG_LEVEL="3")
         for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             environment.pop(variable, None)
@@ -35,7 +37,6 @@ class Worker:
             environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         paths = [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        cores = sorted(os.sched_getaffinity(0))[-threads:]
         self.log = tempfile.NamedTemporaryFile("w", prefix=f"relattn-bench-{name}", suffix=".log", delete=False)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "relattn_bench.worker", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
@@ -83,16 +84,41 @@ def load():
     return 1 - (idle_now - idle) / max(1, total_now - total)
 
 
-def wait_until_quiet(patience):
-    """Whether the machine became quiet within `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while load() > 0.1:
-        if time.monotonic() > deadline:
-            return False
-    return True
+class Quiet:
+    """Whether the cores are ours alone.
+
+    A busy neighbour on a core's other hyperthread leaves half of what it issues in a
+    cycle, and a virtual machine sees nothing else of it.
+    """
+
+    #: Additions of a cycle: x86's cores since 2013 and all others of four units have
+    #: more, halves of those of six not. Of the best seen, halves have less.
+    LEAST, SHARE = 3.5, 0.8
+
+    def __init__(self, worker, threads, target):
+        self.ask = lambda: worker.ask(op="issue_rate", threads=threads, target=target)
+        self.best = 0.0
+
+    def __call__(self):
+        rate = self.ask()
+        self.best = max(self.best, rate)
+        return rate > max(self.LEAST, self.SHARE * self.best)
 
 
-def run_case(case, threads, workers, args, advance):
+def quietest_cores(threads, target):
+    """Of those that the process may use, where most is left to it."""
+    allowed = os.sched_getaffinity(0)
+    if threads == len(allowed):
+        return sorted(allowed)
+    rates = {}
+    for core in sorted(allowed):
+        os.sched_setaffinity(0, {core})
+        rates[core] = statistics.median(ours.issue_rate(1, target) for _ in range(50))
+    os.sched_setaffinity(0, allowed)
+    return sorted(sorted(allowed, key=rates.get)[-threads:])
+
+
+def run_case(case, threads, workers, args, advance, is_quiet):
     """Rows of figures."""
     facts, owner, failed = {}, {}, {}
     for worker in workers:
@@ -109,33 +135,47 @@ def run_case(case, threads, workers, args, advance):
     base = "plain read" if case.is_decode else "peak"
     if case.is_decode and base not in facts:
         raise SystemExit("relattn-bench: no plain read to compare with")
-    calls = {name: max(1, math.ceil(0.02 / max(ask(name), 1e-7))) for name in facts}
+    calls = {name: max(1, math.ceil(SAMPLE_SECONDS / max(ask(name), 1e-7))) for name in facts}
+    ask_base = lambda: workers[0].ask(op="peak", threads=threads, target=args.target_cpu) if base == "peak" else ask(base, calls[base])
     order = [name for name in facts if name != base]
-    times, bases, noisy = {name: [] for name in order}, [], 0
+    # (seconds, base before and after, whether the machine was quiet before and after)
+    samples = {name: [] for name in order}
+    rounds, noisy = dict.fromkeys(order, 0), dict.fromkeys(order, 0)
     for turn in range(args.rounds):
-        noisy += not wait_until_quiet(args.patience)
+        deadline = time.monotonic() + args.patience
         order.append(order.pop(0))
         for name in order:
-            if turn >= 2 and times[name][-1] > HOPELESS_SECONDS:
+            if turn >= 2 and samples[name][-1][0] > HOPELESS_SECONDS:
                 continue
             time.sleep(0.05)  # the threads of the one before may wait busily
-            bases.append(workers[0].ask(op="peak", threads=threads, target=args.target_cpu) if base == "peak" else ask(base, calls[base]))
-            times[name].append(ask(name, calls[name]))
+            while True:
+                quiet, before = load() <= 0.1 and is_quiet(), ask_base()
+                seconds, after = ask(name, calls[name]), ask_base()
+                quiet = is_quiet() and quiet
+                samples[name].append((seconds, (before + after) / 2, quiet))
+                if quiet or time.monotonic() > deadline:
+                    break
+            rounds[name] += 1
+            noisy[name] += not quiet
         advance()
-    reference = statistics.median(bases)
-    median = {name: statistics.median(samples) for name, samples in times.items()}
+    chosen = {}
+    for name, all_samples in samples.items():
+        is_noisy = 2 * noisy[name] > rounds[name]
+        chosen[name] = [sample for sample in all_samples if is_noisy or sample[2]]
+    median = {name: statistics.median(seconds for seconds, _, _ in taken) for name, taken in chosen.items()}
     rows = []
-    for name, samples in times.items():
+    for name, taken in chosen.items():
+        times, bases, _ = zip(*taken)
         row = {"impl": name, "case": str(case), "isa": ours.instruction_set(args.target_cpu), "threads": threads,
-               "median_ms": round(1e3 * median[name], 4), "spread": round((max(samples) - min(samples)) / median[name], 3)}
+               "median_ms": round(1e3 * median[name], 4), "spread": round((max(times) - min(times)) / median[name], 3)}
         if base == "peak":
-            row["fraction_of_peak"] = round(case.operations / median[name] / 1e9 / reference, 3)
-            row["peak_gflops"] = round(reference, 1)
+            row["fraction_of_peak"] = round(statistics.median(case.operations / s / 1e9 / b for s, b in zip(times, bases)), 3)
+            row["peak_gflops"] = round(statistics.median(bases), 1)
         else:
-            row["fraction_of_read"] = round(reference / median[name], 3)
+            row["fraction_of_read"] = round(statistics.median(b / s for s, b in zip(times, bases)), 3)
         if "yardstick" in median:
             row["ratio_to_yardstick"] = round(median[name] / median["yardstick"], 3)
-        rows.append(row | facts[name] | {"rounds": len(samples), "noisy_rounds": noisy})
+        rows.append(row | facts[name] | {"rounds": rounds[name], "samples": len(taken), "noisy_rounds": noisy[name]})
     return rows
 
 
@@ -161,7 +201,7 @@ def parse_arguments():
     parser.add_argument("--target-cpu", default="native", help="of relattn, peak and yardstick; haswell: AVX2 where there is AVX-512")
     parser.add_argument("--peers", nargs="*", choices=[name.rstrip("_") for name in PEERS], default=None,
                         help="frameworks to compare with (default: those that are installed; none: --peers)")
-    parser.add_argument("--patience", type=float, default=1.0, help="seconds that a round waits for a quiet machine")
+    parser.add_argument("--patience", type=float, default=1.0, help="seconds for which samples of a round are taken again until the machine is quiet")
     parser.add_argument("--json", type=Path, help="file to which each figure is added, a JSON object a line")
     parser.add_argument("--plot", type=Path, metavar="DIRECTORY", help="plots over the length (needs matplotlib)")
     parser.add_argument("--build", type=Path, metavar="DIRECTORY", help="only compile, for --kernels on a machine without LLVM")
@@ -204,7 +244,9 @@ def main():
     rows, told = [], set()
     print(HEAD)
     for threads in args.threads:
-        workers = [Worker(name, threads) for name in ["ours", *wanted]]
+        cores = quietest_cores(threads, args.target_cpu)
+        workers = [Worker(name, threads, cores) for name in ["ours", *wanted]]
+        is_quiet = Quiet(workers[0], threads, args.target_cpu)
         try:
             for worker, name in zip(workers[1:], wanted):
                 if worker.missing and name not in told:
@@ -212,7 +254,7 @@ def main():
                     print(f"{PEERS[name]} is left out: {worker.missing} is not installed", file=sys.stderr)
             present = [worker for worker in workers if not worker.missing]
             for case in args.cases:
-                for row in run_case(case, threads, present, args, advance):
+                for row in run_case(case, threads, present, args, advance, is_quiet):
                     rows.append(row)
                     print(table_line(row), flush=True)
                     if args.json:

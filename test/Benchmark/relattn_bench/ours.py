@@ -35,7 +35,7 @@ def instruction_set(target):
 
 @functools.cache
 def load_yardstick(target):
-    """yardstick.cpp: the kernel, the FMA peak and a plain read."""
+    """yardstick.cpp: the kernel, the FMA peak, a plain read and whether cores are ours."""
     if prebuilt.folder():
         library = prebuilt.folder() / f"{target}-yardstick.so"
     else:
@@ -45,12 +45,18 @@ def load_yardstick(target):
     loaded.relattn_peak.restype = ctypes.c_double
     loaded.relattn_peak.argtypes = [ctypes.c_int, ctypes.c_double]
     loaded.relattn_read.restype = ctypes.c_float
+    loaded.relattn_issue_rate.restype = ctypes.c_double
     return loaded
 
 
 def peak(threads, target):
     """FMA operations of a nanosecond."""
-    return load_yardstick(target).relattn_peak(threads, 0.015)
+    return load_yardstick(target).relattn_peak(threads, 0.002)
+
+
+def issue_rate(threads, target):
+    """Additions that each core issues in a cycle."""
+    return load_yardstick(target).relattn_issue_rate(ctypes.c_int(threads))
 
 
 def get_kernel(case, threads, target, bias, dynamic_rows=False, matrix_unit="none"):

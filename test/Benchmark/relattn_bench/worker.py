@@ -5,6 +5,7 @@
     {"op": "setup", "case": "...", "threads": 2, "target": "..."}  ->  {name: {...}, ...}
     {"op": "run", "name": "...", "calls": 3}                       ->  seconds of a call
     {"op": "peak", "threads": 2, "target": "..."}                  ->  operations of a nanosecond
+    {"op": "issue_rate", "threads": 2, "target": "..."}            ->  additions of a cycle
 """
 
 import ctypes
@@ -89,8 +90,8 @@ def main():
         if message["op"] == "setup":
             calls, facts = set_up(framework, Case.parse(message["case"]), message["threads"], message["target"])
             say(facts)
-        elif message["op"] == "peak":
-            say(framework.peak(message["threads"], message["target"]))
+        elif message["op"] in ("peak", "issue_rate"):
+            say(getattr(framework, message["op"])(message["threads"], message["target"]))
         else:
             say(seconds(calls[message["name"]], message["calls"]))
 
