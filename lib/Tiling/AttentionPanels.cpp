@@ -83,21 +83,22 @@ Value AttentionTiler::createQueryPanels() {
   });
 }
 
-/// Lanes of a panel, the fewest first: all, or for the last one half of them or
-/// a quarter, where its queries may fit into these and they are kMinLanes
-/// still.
+/// Lanes of a step, the fewest first: all, half of them for the upper half,
+/// and, for the last panel, half of them or a quarter where its queries may fit
+/// into these and they are kMinLanes still.
 SmallVector<int64_t> AttentionTiler::getPanelLanes() {
-  int64_t queries = op.getStaticSize(Dim::M);
+  int64_t queries = op.getStaticSize(Dim::M), upper = getUpperLanes();
   bool isDynamic = ShapedType::isDynamic(queries);
   int64_t last = isDynamic ? 0 : queries % sizes.lanes;
+  bool hasLast = !isRow() && (isDynamic || last > 0);
   SmallVector<int64_t> all = {sizes.lanes};
-  if (isRow() || (!isDynamic && last == 0))
-    return all;
-  for (int64_t part : {sizes.lanes / 2, sizes.lanes / 4})
-    if (2 * part == all.front() && part >= std::max(kMinLanes, last))
+  for (int64_t part : {sizes.lanes / 2, sizes.lanes / 4}) {
+    bool fitsLast = hasLast && part >= std::max(kMinLanes, last);
+    if (2 * part == all.front() && (fitsLast || part == upper))
       all.insert(all.begin(), part);
+  }
   // Of a static number one fits the best.
-  if (!isDynamic && all.size() > 2)
+  if (!isDynamic && all.size() > 2 && upper == 0)
     all.erase(all.begin() + 1);
   return all;
 }
@@ -122,32 +123,80 @@ SmallVector<Value> AttentionTiler::createFittingStep(
   return branch.getResults();
 }
 
-/// One panel of queries meets the current block of keys, the last one with as
-/// few lanes as are enough.
+/// Lanes of the half that meets the last keys of a panel alone, which a band
+/// hides from the other half; 0 without. A quarter of the work on these keys.
+int64_t AttentionTiler::getUpperLanes() {
+  int64_t half = sizes.lanes / 2;
+  bool isSplit = bandHigh && !isRow() && !sizes.arePairs() &&
+                 op.getStaticSize(Dim::N) != 1 && 2 * half == sizes.lanes &&
+                 half >= kMinLanes;
+  return isSplit ? half : 0;
+}
+
+/// One panel of queries meets the current block of keys.
 SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
                                                    ValueRange state) {
   Value start = mul(panel, lanes);
   Value queries = min(sub(blockQueries, start), lanes);
   Value query = add(firstQuery, start);
-  Value keys = blockKeys;
-  if (bandHigh && op.getStaticSize(Dim::N) != 1) {
-    // The last key that the panel's last query sees.
-    Value end = add(add(query, queries), number(*bandHigh));
+  if (!bandHigh || op.getStaticSize(Dim::N) == 1)
+    return createPartStep(panel, {zero, queries, zero, blockKeys}, state);
+  // Up to the last key that a query of the panel sees.
+  auto getKeys = [&](Value numQueries) {
+    Value end = add(add(query, numQueries), number(*bandHigh));
     if (queryOffset)
       end = add(end, queryOffset);
-    keys = max(zero, min(blockKeys, sub(end, firstKey)));
-  }
+    return max(zero, min(blockKeys, sub(end, firstKey)));
+  };
+  Value keys = getKeys(queries);
+  int64_t upper = getUpperLanes();
+  if (upper == 0)
+    return createPartStep(panel, {zero, queries, zero, keys}, state);
+  Value half = number(sizes.lanes - upper);
+  Value common = min(getKeys(half), keys);
+  auto isNone = [&](Value count) {
+    return compute<arith::CmpIOp>(arith::CmpIPredicate::eq, count, zero);
+  };
+  Value others = sub(keys, common);
+  Value begin = compute<arith::SelectOp>(isNone(common), one, zero);
+  Value end = compute<arith::SelectOp>(isNone(others), one, number(2));
+  auto parts = scf::ForOp::create(
+      b, loc, begin, end, one, state,
+      [&](OpBuilder &, Location, Value part, ValueRange args) {
+        Value isAll = isNone(part);
+        auto choose = [&](Value all, Value some) {
+          return compute<arith::SelectOp>(isAll, all, some);
+        };
+        PanelPart place = {choose(zero, half),
+                           choose(queries, sub(queries, half)),
+                           choose(zero, common), choose(common, others)};
+        scf::YieldOp::create(b, loc, createPartStep(panel, place, args));
+      });
+  return parts.getResults();
+}
+
+/// Lanes of a panel meet keys of the current block, those of the last panel no
+/// more than are enough.
+SmallVector<Value> AttentionTiler::createPartStep(Value panel,
+                                                  const PanelPart &part,
+                                                  ValueRange state) {
+  Value start = add(mul(panel, lanes), part.lane);
+  Value queries = part.queries, query = add(firstQuery, start);
+  Value keys = part.keys, partKey = add(firstKey, part.key);
   Value keyTile, valueTile, count;
-  auto firstKeys = [&](Value block, ArrayRef<unsigned> order) -> Value {
+  auto getKeys = [&](Value block, ArrayRef<unsigned> order) -> Value {
     if (keys == blockKeys)
       return block;
-    SmallVector<OpFoldResult> extents;
+    SmallVector<OpFoldResult> offsets, extents;
     auto type = cast<RankedTensorType>(block.getType());
-    for (auto [dim, dimension] : llvm::enumerate(order))
-      extents.push_back(dimension == Dim::N
-                            ? OpFoldResult(keys)
-                            : b.getIndexAttr(type.getDimSize(dim)));
-    return createSlice(b, loc, block, extents);
+    for (auto [dim, dimension] : llvm::enumerate(order)) {
+      bool isKey = dimension == Dim::N;
+      offsets.push_back(isKey ? getAsOpFoldResult(part.key)
+                              : b.getIndexAttr(0));
+      extents.push_back(isKey ? OpFoldResult(keys)
+                              : b.getIndexAttr(type.getDimSize(dim)));
+    }
+    return createSlice(b, loc, block, offsets, extents);
   };
   if (sizes.arePairs()) {
     count = keys;
@@ -159,18 +208,20 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
     keyOrder = {Dim::N, Dim::D};
     valueOrder = {Dim::N, Dim::E};
   } else {
-    keyTile = firstKeys(keyBlock, keyOrder);
-    valueTile = firstKeys(valueBlock, valueOrder);
+    keyTile = getKeys(keyBlock, keyOrder);
+    valueTile = getKeys(valueBlock, valueOrder);
   }
   Value stripRow, place;
   std::tie(stripRow, place) = getStrip(start);
+  if (place)
+    place = sub(place, part.key);
   // Dense bias and mask: of the queries and keys that exist.
   auto getScoresTile = [&](Value tensor, AffineMap map,
                            AffineMapAttr &onlineMap) -> Value {
     SmallVector<unsigned> order;
-    Value tile = extract(
-        tensor, map, {{Dim::M, {query, queries}}, {Dim::N, {firstKey, keys}}},
-        order);
+    Value tile =
+        extract(tensor, map,
+                {{Dim::M, {query, queries}}, {Dim::N, {partKey, keys}}}, order);
     onlineMap = AffineMapAttr::get(getOnlineMap(order));
     return tile;
   };
@@ -187,17 +238,18 @@ SmallVector<Value> AttentionTiler::createPanelStep(Value panel,
   auto createStep = [&](int64_t numLanes) {
     if (sizes.prefetches && numLanes == sizes.lanes)
       createPrefetches(panel);
+    auto getLanes = [&](Value panels) {
+      return getPanel(panels, panel, numLanes, part.lane);
+    };
     auto step = OnlineAttentionOp::create(
-        b, loc, getPanel(queryPanels, panel, numLanes), keyTile, valueTile,
-        getPanel(state[0], panel, numLanes),
-        getPanel(state[1], panel, numLanes),
-        getPanel(state[2], panel, numLanes), count, stripRow, place, bias, mask,
-        b.getAffineMapArrayAttr(maps), biasMap, maskMap,
+        b, loc, getLanes(queryPanels), keyTile, valueTile, getLanes(state[0]),
+        getLanes(state[1]), getLanes(state[2]), count, stripRow, place, bias,
+        mask, b.getAffineMapArrayAttr(maps), biasMap, maskMap,
         b.getI64IntegerAttr(sizes.keys), /*ascending=*/stripRow && isRow(),
         APFloat(1.0), sizes.arePairs() ? sizes.weightParts : kMaxParts);
     SmallVector<Value> results;
     for (auto [result, whole] : llvm::zip(step.getResults(), state))
-      results.push_back(insertPanel(result, panel, whole));
+      results.push_back(insertPanel(result, panel, whole, part.lane));
     return results;
   };
   return createFittingStep(queries, getPanelLanes(), createStep);

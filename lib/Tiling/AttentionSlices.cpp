@@ -144,30 +144,34 @@ Value AttentionTiler::createFilled(ArrayRef<int64_t> shape, double value,
   return fill.getResult(0);
 }
 
-/// Where panel `panel` of [panels, ...] stands, its first `numLanes` lanes.
+/// Where panel `panel` of [panels, ...] stands, `numLanes` of its lanes.
 static std::pair<SmallVector<OpFoldResult>, SmallVector<OpFoldResult>>
-getPlace(OpBuilder &b, RankedTensorType panels, Value panel, int64_t numLanes) {
+getPlace(OpBuilder &b, RankedTensorType panels, Value panel, int64_t numLanes,
+         Value lane) {
   SmallVector<OpFoldResult> offsets(panels.getRank(), b.getIndexAttr(0)),
       extents = getAsIndexOpFoldResult(b.getContext(), panels.getShape());
   offsets[0] = getAsOpFoldResult(panel);
+  offsets.back() = getAsOpFoldResult(lane);
   extents[0] = b.getIndexAttr(1);
   extents.back() = b.getIndexAttr(numLanes);
   return {offsets, extents};
 }
 
-Value AttentionTiler::getPanel(Value panels, Value panel, int64_t numLanes) {
+Value AttentionTiler::getPanel(Value panels, Value panel, int64_t numLanes,
+                               Value lane) {
   auto type = cast<RankedTensorType>(panels.getType());
-  auto [offsets, extents] = getPlace(b, type, panel, numLanes);
+  auto [offsets, extents] = getPlace(b, type, panel, numLanes, lane);
   SmallVector<int64_t> shape(type.getShape().drop_front());
   shape.back() = numLanes;
   return createSlice(b, loc, panels, offsets, extents,
                      RankedTensorType::get(shape, type.getElementType()));
 }
 
-Value AttentionTiler::insertPanel(Value tensor, Value panel, Value panels) {
-  auto [offsets, extents] =
-      getPlace(b, cast<RankedTensorType>(panels.getType()), panel,
-               cast<RankedTensorType>(tensor.getType()).getShape().back());
+Value AttentionTiler::insertPanel(Value tensor, Value panel, Value panels,
+                                  Value lane) {
+  auto [offsets, extents] = getPlace(
+      b, cast<RankedTensorType>(panels.getType()), panel,
+      cast<RankedTensorType>(tensor.getType()).getShape().back(), lane);
   return insertSlice(b, loc, tensor, panels, offsets, extents);
 }
 

@@ -209,6 +209,13 @@ private:
   createFittingStep(Value queries, ArrayRef<int64_t> lanes,
                     function_ref<SmallVector<Value>(int64_t)> createStep);
   SmallVector<Value> createPanelStep(Value panel, ValueRange state);
+  /// Queries from a lane on, and keys from one of the block on.
+  struct PanelPart {
+    Value lane, queries, key, keys;
+  };
+  SmallVector<Value> createPartStep(Value panel, const PanelPart &part,
+                                    ValueRange state);
+  int64_t getUpperLanes();
   void findNextBlock(ValueRange ivs, Value numBlocks, Value blockSize);
   void createPrefetches(Value panel);
   void createPrefetch(Value tensor, AffineMap map, unsigned column, Value first,
@@ -226,12 +233,15 @@ private:
                 function_ref<Value(OpBuilder &, Location, ValueRange)> body);
   /// Body: 1 / sum, 0 for a query that has seen nothing.
   static Value createInverse(OpBuilder &builder, Location loc, ValueRange args);
-  /// The first lanes of a panel, and back.
-  Value getPanel(Value panels, Value panel, int64_t numLanes);
+  /// Lanes of a panel, and back.
+  Value getPanel(Value panels, Value panel, int64_t numLanes, Value lane);
   Value getPanel(Value panels, Value panel) {
-    return getPanel(panels, panel, sizes.lanes);
+    return getPanel(panels, panel, sizes.lanes, zero);
   }
-  Value insertPanel(Value tensor, Value panel, Value panels);
+  Value insertPanel(Value tensor, Value panel, Value panels, Value lane);
+  Value insertPanel(Value tensor, Value panel, Value panels) {
+    return insertPanel(tensor, panel, panels, zero);
+  }
   AffineMap getOnlineMap(ArrayRef<unsigned> order);
 
   AttentionOp op;

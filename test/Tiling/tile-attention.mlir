@@ -487,3 +487,56 @@ func.func @any(%q: tensor<?x8xf32>, %k: tensor<64x8xf32>, %init: tensor<?x8xf32>
   %out = relattn.attention maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %k : tensor<?x8xf32>, tensor<64x8xf32>, tensor<64x8xf32>) outs(%init : tensor<?x8xf32>)
   return %out : tensor<?x8xf32>
 }
+
+// -----
+
+// Below a band, a panel's last keys are seen by its upper half alone: all lanes meet
+// the keys before these, if there are any, and half of them the rest, if there is
+// any. The strip starts where the half and its keys meet.
+// WIDE-LABEL: func @halves
+// WIDE: scf.for {{.*}} step %c128
+// WIDE: scf.for %[[PANEL:.*]] = %c0 to
+// WIDE: arith.addi %{{.*}}, %c32
+// WIDE: arith.maxsi
+// WIDE: %[[COMMON:.*]] = arith.minsi %{{.*}}, %[[KEYS:[0-9]+]] : index
+// WIDE: %[[OTHERS:.*]] = arith.subi %[[KEYS]], %[[COMMON]]
+// WIDE: %[[NOCOMMON:.*]] = arith.cmpi eq, %[[COMMON]], %c0
+// WIDE: %[[BEGIN:.*]] = arith.select %[[NOCOMMON]], %c1, %c0
+// WIDE: %[[NOOTHERS:.*]] = arith.cmpi eq, %[[OTHERS]], %c0
+// WIDE: %[[END:.*]] = arith.select %[[NOOTHERS]], %c1, %c2
+// WIDE: scf.for %[[PART:.*]] = %[[BEGIN]] to %[[END]] step %c1
+// WIDE:   %[[ISALL:.*]] = arith.cmpi eq, %[[PART]], %c0
+// WIDE:   %[[LANE:.*]] = arith.select %[[ISALL]], %c0, %c32
+// WIDE:   %[[QUERIES:.*]] = arith.select %[[ISALL]], %[[ALL:.*]], %{{.*}}
+// WIDE:   %[[KEY:.*]] = arith.select %[[ISALL]], %c0, %[[COMMON]]
+// WIDE:   %[[COUNT:.*]] = arith.select %[[ISALL]], %[[COMMON]], %[[OTHERS]]
+// WIDE:   tensor.extract_slice %{{.*}}[%[[KEY]], 0] [%[[COUNT]], 64]
+// WIDE:   %[[PLACE:.*]] = arith.subi %{{.*}}, %[[KEY]]
+// WIDE:   arith.cmpi sle, %[[QUERIES]], %c16
+// WIDE:   arith.cmpi sle, %[[QUERIES]], %c32
+// WIDE:   tensor.extract_slice %{{.*}}[%[[PANEL]], 0, %[[LANE]]] [1, 64, 32]
+// WIDE:   relattn.online_attention ins(%{{.*}} : tensor<64x32xf32>, tensor<?x64xf32>, tensor<?x64xf32>) strip(%{{.*}} at %[[PLACE]]
+// WIDE:   tensor.insert_slice %{{.*}}[%[[PANEL]], 0, %[[LANE]]] [1, 64, 32]
+// WIDE:   relattn.online_attention ins(%{{.*}} : tensor<64x64xf32>
+// Of 16 lanes half would be fewer than worth it.
+// CHECK-LABEL: func @halves
+// CHECK-COUNT-1: relattn.online_attention
+// CHECK-NOT: relattn.online_attention
+// CHECK: return
+func.func @halves(%q: tensor<8x?x64xf32>, %k: tensor<8x?x64xf32>, %v: tensor<8x?x64xf32>, %table: tensor<32x8xf32>, %out: tensor<8x?x64xf32>) -> tensor<8x?x64xf32> {
+  %0 = relattn.attention causal maps((g, m, d), (g, n, d), (g, n, e) -> (g, m, e)) ins(%q, %k, %v : tensor<8x?x64xf32>, tensor<8x?x64xf32>, tensor<8x?x64xf32>) bias(#relattn.t5<buckets = 32, max_distance = 128>, %table : tensor<32x8xf32>) outs(%out : tensor<8x?x64xf32>)
+  return %0 : tensor<8x?x64xf32>
+}
+
+// -----
+
+// A static number of queries, of which the last panel has too many for half of the
+// lanes, has these for the upper half nevertheless.
+// WIDE-LABEL: func @halves_static
+// WIDE: relattn.online_attention ins(%{{.*}} : tensor<64x32xf32>
+// WIDE: relattn.online_attention ins(%{{.*}} : tensor<64x64xf32>
+// WIDE-NOT: relattn.online_attention
+func.func @halves_static(%q: tensor<170x64xf32>, %k: tensor<?x64xf32>, %v: tensor<?x64xf32>, %out: tensor<170x64xf32>) -> tensor<170x64xf32> {
+  %0 = relattn.attention causal maps((m, d), (n, d), (n, e) -> (m, e)) ins(%q, %k, %v : tensor<170x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>) outs(%out : tensor<170x64xf32>)
+  return %0 : tensor<170x64xf32>
+}

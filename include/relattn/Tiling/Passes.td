@@ -45,6 +45,9 @@ def TileAttention : Pass<"relattn-tile-attention",
     an even number of lanes, at least 32, have an `scf.if` around their step: the
     last one takes half of its lanes, or a quarter, where its queries fit into these
     and they are 16 still. A static number of queries has it only if they do.
+    Below a band (causal, a window), the last keys of such a panel are seen by its
+    upper half alone: all lanes meet the keys before, half of them the rest, in a
+    loop around the step.
 
     A decode step, and any few queries (`rows`), become panels of a single query,
     whose vectors lie along keys and columns instead; their strip ascends. A
