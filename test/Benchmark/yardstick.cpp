@@ -215,7 +215,8 @@ extern "C" double relattn_issue_rate(int threads) {
   {
     uint64_t x[kChains] = {}, one = 1;
     asm volatile("" : "+r"(one)); // or it would be added at no cost
-    std::chrono::duration<double> dependent{}, independent{};
+    // The shortest: nobody took the core meanwhile.
+    auto dependent = Clock::duration::max(), independent = dependent;
     for (int repeat = 0; repeat < kRepeats; ++repeat) {
       auto start = Clock::now();
       for (int64_t i = 0; i < kRounds; ++i)
@@ -231,10 +232,10 @@ extern "C" double relattn_issue_rate(int threads) {
           x[j % kChains] += one;
           asm volatile("" : "+r"(x[j % kChains]));
         }
-      independent += Clock::now() - middle;
-      dependent += middle - start;
+      independent = std::min(independent, Clock::now() - middle);
+      dependent = std::min(dependent, middle - start);
     }
-    rate = 4 * dependent.count() / independent.count();
+    rate = 4.0 * dependent.count() / independent.count();
   }
   return rate;
 }

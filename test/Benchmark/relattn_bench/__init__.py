@@ -9,8 +9,8 @@ during a case. In each round every implementation has its turn, the order turnin
 the FMA peak (for a decode step a plain read of keys and values), one call that is not
 timed, calls for five milliseconds, the peak again. A fraction is of the peaks before
 and after, and of useful operations (visible pairs of query and key); figures are
-medians. A sample counts if the machine was quiet before and after it: no other
-process ran, and each core issued as many additions in a cycle as it has units for,
+medians. A sample counts if the machine was quiet: no other process ran before it, and
+before and after it each core issued as many additions in a cycle as it has units for,
 which a neighbour on its other hyperthread halves. Samples of other moments are taken
 again, for a second in a round; if most rounds have none that counts, all do, and the
 table says in how many rounds. Threads are on the quietest cores.
