@@ -118,6 +118,8 @@ struct ConvertTilesToGPU
           "expected 1 to 32 warps and at least 1 row tile");
       return signalPassFailure();
     }
+    // A hint that nobody takes here.
+    getOperation()->walk([](PrefetchOp op) { op.erase(); });
     SmallVector<scf::ForallOp> loops;
     getOperation()->walk<WalkOrder::PreOrder>([&](scf::ForallOp loop) {
       loops.push_back(loop);

@@ -127,8 +127,11 @@ struct OutlineTiles : public relattn::impl::OutlineTilesBase<OutlineTiles> {
   }
 
   static bool isPrefetch(scf::ForOp loop) {
-    return llvm::all_of(loop.getBody()->without_terminator(),
-                        llvm::IsaPred<memref::PrefetchOp>);
+    return llvm::all_of(
+        loop.getBody()->without_terminator(), [](Operation &op) {
+          auto inner = dyn_cast<scf::ForOp>(op);
+          return inner ? isPrefetch(inner) : isa<memref::PrefetchOp>(op);
+        });
   }
 
   static bool isReduction(scf::ForOp loop) {

@@ -28,6 +28,9 @@ using namespace mlir::relattn;
 /// Of a cache; where lines are longer, some are prefetched twice.
 static constexpr int64_t kLineBits = 64 * 8;
 
+/// Of a row, which are prefetched without a loop over them.
+static constexpr int64_t kMaxLines = 64;
+
 /// Whether a loop is over register tiles whose products loops inside of it
 /// carry.
 static bool hasTiles(scf::ForOp loop) {
@@ -57,29 +60,49 @@ static scf::ForOp getLoop(PrefetchOp op) {
 }
 
 /// Prefetches rows from `begin` to `end`.
-static void prefetchRows(RewriterBase &b, PrefetchOp op, Value begin,
-                         Value end) {
+static void prefetchRows(OpBuilder &b, PrefetchOp op, Value begin, Value end) {
   auto rows = cast<TypedValue<MemRefType>>(op.getRows());
   MemRefType type = rows.getType();
   Location loc = op.getLoc();
   int64_t columns = type.getDimSize(1),
-          line = kLineBits / type.getElementTypeBitWidth();
+          bits = llvm::alignTo(type.getElementTypeBitWidth(), 8),
+          line = std::max<int64_t>(kLineBits / bits, 1);
   auto at = [&](int64_t index) {
     return arith::ConstantIndexOp::create(b, loc, index);
   };
+  auto prefetch = [&](OpBuilder &inner, Value row, Value column) {
+    // Lines to be written are prefetched into the first-level cache.
+    memref::PrefetchOp::create(inner, loc, rows, ValueRange{row, column},
+                               op.getWrite(),
+                               /*localityHint=*/op.getWrite() ? 3 : 2,
+                               /*isDataCache=*/true);
+  };
+  Value one = at(1);
+  if (columns > kMaxLines * line) {
+    Value zero = at(0), width = at(columns), step = at(line);
+    scf::ForOp::create(b, loc, begin, end, one, ValueRange(),
+                       [&](OpBuilder &outer, Location, Value row, ValueRange) {
+                         scf::ForOp::create(outer, loc, zero, width, step,
+                                            ValueRange(),
+                                            [&](OpBuilder &inner, Location,
+                                                Value column, ValueRange) {
+                                              prefetch(inner, row, column);
+                                              scf::YieldOp::create(inner, loc);
+                                            });
+                         scf::YieldOp::create(outer, loc);
+                       });
+    return;
+  }
   SmallVector<Value> starts;
   for (int64_t column = 0; column < columns; column += line)
     starts.push_back(at(column));
   // Of a row that does not start on a line.
   if (columns % line != 0 && columns > 1)
     starts.push_back(at(columns - 1));
-  scf::ForOp::create(b, loc, begin, end, at(1), ValueRange(),
+  scf::ForOp::create(b, loc, begin, end, one, ValueRange(),
                      [&](OpBuilder &inner, Location, Value row, ValueRange) {
                        for (Value column : starts)
-                         memref::PrefetchOp::create(
-                             inner, loc, rows, ValueRange{row, column},
-                             op.getWrite(), /*localityHint=*/2,
-                             /*isDataCache=*/true);
+                         prefetch(inner, row, column);
                        scf::YieldOp::create(inner, loc);
                      });
 }
@@ -119,7 +142,8 @@ struct SpreadPrefetches
       auto type = dyn_cast<MemRefType>(op.getRows().getType());
       if (!type)
         continue; // not bufferised
-      if (type.getElementType().isIntOrFloat() && type.isLastDimUnitStride())
+      if (type.getElementType().isIntOrFloat() && type.getDimSize(1) > 0 &&
+          type.isLastDimUnitStride())
         spread(rewriter, op);
       rewriter.eraseOp(op);
     }

@@ -120,13 +120,13 @@ SmallVector<Value> AttentionTiler::createState() {
 
 /// The state after the keys from `begin` to `end`.
 SmallVector<Value> AttentionTiler::createKeyLoop(Value begin, Value end) {
-  beginKey = begin;
-  endKey = end;
   queryPanels = createQueryPanels();
   SmallVector<Value> state = createState();
   Value keyScratch, valueScratch;
   if (sizes.arePairs()) // of whole chunks; the strip hides what is too early
     begin = mul(compute<arith::DivUIOp>(begin, number(kChunk)), number(kChunk));
+  beginKey = begin;
+  endKey = end;
   if (!sizes.arePairs() && isBlockCopied(key, keyMap, Dim::D))
     keyScratch = createScratch({sizes.keys, depth}, accumulator);
   if (!sizes.arePairs() && isBlockCopied(value, valueMap, Dim::E))

@@ -52,6 +52,7 @@ transform::TileAttentionOp::apply(TransformRewriter &rewriter,
   options.workgroups = getWorkgroups();
   options.matrixUnits = getMatrixUnits();
   options.weightParts = getWeightParts();
+  options.prefetch = getPrefetch();
   options.sharedBytes = getSharedBytes();
   SmallVector<Operation *> targets =
       llvm::to_vector(state.getPayloadOps(getTarget()));

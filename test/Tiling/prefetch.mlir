@@ -4,6 +4,12 @@
 // RUN: relattn-opt %s --one-shot-bufferize="bufferize-function-boundaries allow-unknown-ops" --split-input-file | FileCheck %s --check-prefix=BUFFER
 // RUN: relattn-opt %s --relattn-spread-prefetches --split-input-file | FileCheck %s
 // RUN: relattn-opt %s --relattn-spread-prefetches --relattn-outline-tiles --split-input-file | FileCheck %s --check-prefix=OUTLINE
+// RUN: relattn-opt %s --relattn-convert-tiles-to-gpu --split-input-file | FileCheck %s --check-prefix=GPU
+// On a GPU nobody takes the hint.
+// GPU-NOT: relattn.prefetch
+// GPU: func @overwritten
+// GPU-NOT: relattn.prefetch
+// GPU: func @exponentials
 // NONE-NOT: relattn.prefetch
 // NONE: func @overwritten
 
@@ -120,6 +126,28 @@ func.func @alone(%rows: memref<?x40xf32>, %apart: memref<?x40xf32, strided<[1, ?
   return
 }
 
+// Elements of a byte or less and of more than a line, no columns, a loop over lines.
+// CHECK-LABEL: func @widths
+// CHECK: memref.prefetch %arg0[%{{.*}}, %c0{{.*}}]
+// CHECK-NEXT: memref.prefetch %arg0[%{{.*}}, %c64]
+// CHECK-NEXT: }
+// CHECK: memref.prefetch %arg1[%{{.*}}, %c0{{.*}}]
+// CHECK-NEXT: memref.prefetch %arg1[%{{.*}}, %c1{{.*}}]
+// CHECK-NEXT: }
+// CHECK-NOT: prefetch %arg2
+// CHECK: scf.for %[[ROW:.*]] = %c0{{.*}} to
+// CHECK-NEXT: scf.for %[[COLUMN:.*]] = %c0{{.*}} to %c100000 step %c16
+// CHECK-NEXT: memref.prefetch %arg3[%[[ROW]], %[[COLUMN]]]
+// CHECK-NOT: prefetch
+func.func @widths(%bits: memref<4x128xi1>, %wide: memref<4x2xi1024>, %none: memref<4x0xf32>, %long: memref<4x100000xf32>, %indices: memref<4x4xindex>) {
+  relattn.prefetch %bits : memref<4x128xi1>
+  relattn.prefetch %wide : memref<4x2xi1024>
+  relattn.prefetch %none : memref<4x0xf32>
+  relattn.prefetch %long : memref<4x100000xf32>
+  relattn.prefetch %indices : memref<4x4xindex>
+  return
+}
+
 // -----
 
 // With each register tile, before its products, an equal share; the tile's function
@@ -144,7 +172,7 @@ func.func @alone(%rows: memref<?x40xf32>, %apart: memref<?x40xf32, strided<[1, ?
 // CHECK:   %[[END:.*]] = arith.addi %[[BEGIN]], %[[SHARE]]
 // CHECK:   %[[LAST:.*]] = arith.minsi %[[END]], %[[COUNT]]
 // CHECK:   scf.for %[[ROW:.*]] = %[[BEGIN]] to %[[LAST]]
-// CHECK-NEXT: memref.prefetch %arg2[%[[ROW]], %c0{{.*}}], write, locality<2>, data : memref<?x32xbf16>
+// CHECK-NEXT: memref.prefetch %arg2[%[[ROW]], %c0{{.*}}], write, locality<3>, data : memref<?x32xbf16>
 // CHECK-NEXT: }
 // CHECK:   scf.for
 // CHECK:     vector.contract

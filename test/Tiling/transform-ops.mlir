@@ -110,6 +110,9 @@ module attributes {transform.with_named_sequence} {
 
 // CHECK-LABEL: func @pairs
 // CHECK: relattn.online_attention {{.*}} : tensor<3x16x32xi32>, tensor<?x3x16xi32>, tensor<?x2x32x16xi32>) keys
+// CHECK: relattn.prefetch write
+// CHECK: relattn.prefetch
+// CHECK: relattn.online_attention
 func.func @pairs(%q: tensor<?x32xf32>, %init: tensor<?x32xf32>) -> tensor<?x32xf32> {
   %out = relattn.attention ins(%q, %q, %q : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>) outs(%init : tensor<?x32xf32>)
   return %out : tensor<?x32xf32>
@@ -118,7 +121,7 @@ func.func @pairs(%q: tensor<?x32xf32>, %init: tensor<?x32xf32>) -> tensor<?x32xf
 module attributes {transform.with_named_sequence} {
   transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
     %attention = transform.structured.match ops{["relattn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
-    %loops = transform.relattn.tile_attention %attention {weight_parts = 2 : i64} : (!transform.any_op) -> !transform.any_op
+    %loops = transform.relattn.tile_attention %attention {prefetch, weight_parts = 2 : i64} : (!transform.any_op) -> !transform.any_op
     transform.yield
   }
 }

@@ -18,8 +18,8 @@ def ConvertRelAttnToLinalg : Pass<"convert-relattn-to-linalg"> {
     The meaning of every relattn op, as linalg, arith, math, tensor and scf ops:
     for any shape, layout, scheme and mask, and for every target.
 
-    Input: any IR with relattn ops. Output: the same IR without them; all else
-    is left alone. It fails, at the op, on a bias scheme from elsewhere that is
+    Input: any IR with relattn ops. Output: the same IR without them; all else,
+    and `relattn.prefetch`, a hint that bufferises to itself, is left alone. It fails, at the op, on a bias scheme from elsewhere that is
     neither dense nor a function of the offset.
 
     Attention becomes: a product into one `B x H x M x N` scores tensor in the

@@ -124,7 +124,7 @@ def RelAttn_Dialect : Dialect {
       reads as well, comes from further away (two threads: 512 queries 1.04 to
       1.06 times as fast, with copies of keys and values 1.10).
     - While products are computed, the rows come that are touched once: with each
-      step of a panel some of its block's results and of the next block's queries,
+      step of a whole panel some of its block's results and the next one's queries,
       with that of the first panel its block of values, which products read a few
       columns at a time (keys, row after row, the hardware foresees). Waited for,
       they are 8 to 12 % of the time of 512 queries, where the heads are more than

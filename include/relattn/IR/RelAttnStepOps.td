@@ -275,7 +275,7 @@ def RelAttn_PrefetchOp : RelAttn_Op<"prefetch",
   let description = [{
     A hint without a result: whoever computes next should bring these rows, or as
     many of their columns as are contiguous, into its second-level cache, or with
-    `write` into its first, without waiting for them. It neither reads nor writes
+    `write` into its first, for itself alone, without waiting for them. It neither reads nor writes
     the rows, so bufferisation makes no copy for it.
 
     `relattn-tile-attention` makes it where it is asked to; it bufferises to itself,

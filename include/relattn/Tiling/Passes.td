@@ -109,9 +109,9 @@ def TileAttention : Pass<"relattn-tile-attention",
            "1, 2 or 3 (0: not)">,
     Option<"prefetch", "prefetch", "bool", "false",
            "`relattn.prefetch` what a worker touches next (not for rows and "
-           "workgroups): with each step of a panel some rows of its results and of "
-           "the next block's queries, and with that of the first panel, but for "
-           "pairs, the values">,
+           "workgroups): with each step of a whole panel some rows of its results "
+           "and of the next block's queries, and with that of the first panel, but "
+           "for pairs, the values">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
            "Bytes of shared memory that tiles without matrix units fit into, if "
            "any do (0: not looked at)">
@@ -259,7 +259,9 @@ def SpreadPrefetches : Pass<"relattn-spread-prefetches"> {
     tiles, an equal share with each of them; if there is none, over exponentials,
     and if there is none either, a loop of its own. Processors have few misses under
     way at a time (16 of the first-level cache on Intel's), and what is above that
-    waits. Rows that are not contiguous are not prefetched.
+    waits. Rows that are not contiguous, and elements that are neither integers of
+    known width nor floats, are not prefetched, nor is anything by a loop that turns
+    out to have no tile.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",

@@ -115,6 +115,7 @@ def TileAttentionOp : Op<Transform_Dialect, "relattn.tile_attention",
     DefaultValuedAttr<BoolAttr, "true">:$matrix_units,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<3>]>,
                       "0">:$weight_parts,
+    UnitAttr:$prefetch,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$shared_bytes
   );
   let results = (outs TransformHandleTypeInterface:$loops);

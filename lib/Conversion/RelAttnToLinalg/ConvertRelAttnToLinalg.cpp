@@ -49,7 +49,7 @@ struct ConvertRelAttnToLinalg
       walkAndApplyPatterns(getOperation(), frozen);
     }
     getOperation()->walk([&](Operation *op) {
-      // (A prefetch is for buffers.)
+      // (A prefetch is a hint that bufferises.)
       if (!isa_and_present<RelAttnDialect>(op->getDialect()) ||
           isa<PrefetchOp>(op))
         return;
