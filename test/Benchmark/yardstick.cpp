@@ -215,8 +215,9 @@ extern "C" double relattn_issue_rate(int threads) {
   {
     uint64_t x[kChains] = {}, one = 1;
     asm volatile("" : "+r"(one)); // or it would be added at no cost
-    // The shortest: nobody took the core meanwhile.
-    auto dependent = Clock::duration::max(), independent = dependent;
+    // A neighbour leaves a chain alone, of which the shortest time is a cycle
+    // for each; whoever takes the core lengthens the others.
+    auto dependent = Clock::duration::max(), independent = Clock::duration(0);
     for (int repeat = 0; repeat < kRepeats; ++repeat) {
       auto start = Clock::now();
       for (int64_t i = 0; i < kRounds; ++i)
@@ -232,10 +233,10 @@ extern "C" double relattn_issue_rate(int threads) {
           x[j % kChains] += one;
           asm volatile("" : "+r"(x[j % kChains]));
         }
-      independent = std::min(independent, Clock::now() - middle);
+      independent += Clock::now() - middle;
       dependent = std::min(dependent, middle - start);
     }
-    rate = 4.0 * dependent.count() / independent.count();
+    rate = 4.0 * kRepeats * dependent.count() / independent.count();
   }
   return rate;
 }
