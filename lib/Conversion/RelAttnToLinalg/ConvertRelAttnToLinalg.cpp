@@ -36,22 +36,23 @@ namespace {
 struct ConvertRelAttnToLinalg
     : public relattn::impl::ConvertRelAttnToLinalgBase<ConvertRelAttnToLinalg> {
   void runOnOperation() override {
+    // A prefetch stays: a hint that bufferises.
+    auto isConverted = [](Operation *op) {
+      return isa_and_present<RelAttnDialect>(op->getDialect()) &&
+             !isa<PrefetchOp>(op);
+    };
     RewritePatternSet patterns(&getContext());
     populateConvertRelAttnToLinalgPatterns(patterns);
     FrozenRewritePatternSet frozen(std::move(patterns));
     // Each op is converted once and its replacement is never matched again,
     // but for the attention that the batch loop leaves: two walks.
     for (int walk = 0; walk < 2; ++walk) {
-      getOperation()->walk([&](Operation *op) {
-        if (isa_and_present<RelAttnDialect>(op->getDialect()))
-          ++numConverted;
-      });
+      getOperation()->walk(
+          [&](Operation *op) { numConverted += isConverted(op); });
       walkAndApplyPatterns(getOperation(), frozen);
     }
     getOperation()->walk([&](Operation *op) {
-      // (A prefetch is a hint that bufferises.)
-      if (!isa_and_present<RelAttnDialect>(op->getDialect()) ||
-          isa<PrefetchOp>(op))
+      if (!isConverted(op))
         return;
       op->emitOpError("has no lowering to linalg");
       signalPassFailure();
