@@ -47,6 +47,15 @@ Value relattn::createBoundedExp(OpBuilder &builder, Location loc, Value x) {
 
 bool relattn::isBoundedExp(math::ExpOp op) { return op->hasAttr(kBounded); }
 
+bool relattn::hasBoundedExp(Operation *root) {
+  return root
+      ->walk([](math::ExpOp op) {
+        return isBoundedExp(op) ? WalkResult::interrupt()
+                                : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 namespace {
 
 /// What differs between the types.

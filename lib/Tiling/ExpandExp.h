@@ -20,6 +20,9 @@ namespace mlir::relattn {
 Value createBoundedExp(OpBuilder &builder, Location loc, Value x);
 bool isBoundedExp(math::ExpOp op);
 
+/// Whether one is inside of an op: it computes weights of attention.
+bool hasBoundedExp(Operation *root);
+
 /// The marked ones, on f32, f64 and vectors of these, into arithmetic. Without
 /// `hasFMA`, fused multiply-adds of the target, one step more for f32. With
 /// `selectsLast`, for compilers that take a comparison and a select for a

@@ -8,7 +8,6 @@
 #include "OpaqueIndices.h"
 #include "ExpandExp.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SubsetOpInterface.h"
@@ -26,20 +25,10 @@ using namespace mlir::relattn;
 
 static constexpr StringLiteral kHides = "relattn.hides";
 
-/// Whether weights of attention are computed in the loop.
-static bool areWorkers(scf::ForallOp loop) {
-  return loop
-      .walk([](math::ExpOp op) {
-        return isBoundedExp(op) ? WalkResult::interrupt()
-                                : WalkResult::advance();
-      })
-      .wasInterrupted();
-}
-
 void relattn::hideIndices(Operation *root) {
   llvm::MapVector<Value, SmallVector<OpOperand *>> uses;
   root->walk([&](scf::ForallOp loop) {
-    if (!areWorkers(loop))
+    if (!hasBoundedExp(loop))
       return;
     loop.walk([&](SubsetOpInterface subset) {
       for (OpOperand &operand : subset->getOpOperands())

@@ -10,7 +10,6 @@
 #include "ExpandExp.h"
 #include "OutlineTiles.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/PatternMatch.h"
@@ -39,14 +38,7 @@ static bool hasTiles(scf::ForOp loop) {
   });
 }
 
-static bool hasExponentials(scf::ForOp loop) {
-  return loop
-      .walk([](math::ExpOp op) {
-        return isBoundedExp(op) ? WalkResult::interrupt()
-                                : WalkResult::advance();
-      })
-      .wasInterrupted();
-}
+static bool hasExponentials(scf::ForOp loop) { return hasBoundedExp(loop); }
 
 /// The next loop over register tiles of the block, or, where a matrix unit
 /// multiplies, over exponentials; null if there is neither.
