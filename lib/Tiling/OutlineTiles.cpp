@@ -11,6 +11,7 @@
 
 #include "OutlineTiles.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Utils/Utils.h"
@@ -77,6 +78,10 @@ LogicalResult relattn::outlineTile(RewriterBase &rewriter, SymbolTable &symbols,
   symbols.insert(*function);
   call.setCallee(function->getSymName());
   (*function)->setAttr("passthrough", rewriter.getStrArrayAttr({"noinline"}));
+  // Programs link several kernels; private functions are global to LLVM.
+  (*function)->setAttr(
+      "llvm.linkage",
+      LLVM::LinkageAttr::get(rewriter.getContext(), LLVM::Linkage::Internal));
   Block *block = &region.getRegion().front();
   auto yield = cast<scf::YieldOp>(block->getTerminator());
   SmallVector<Value> results(yield.getOperands());

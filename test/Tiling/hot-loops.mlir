@@ -12,7 +12,7 @@
 // Register tiles get no vectors but one for all rows: those of each row would be
 // passed on the stack. (The last 64 mod 6 columns of the output are one tile, whose
 // product is handed back.)
-// RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v4 | grep 'llvm.func @relattn_tile' | sed 's/) -> .*/)/; s/{.*//' | FileCheck %s --check-prefix=ARGUMENTS --implicit-check-not='array<'
+// RUN: relattn-opt %s --relattn-to-cpu=target-cpu=x86-64-v4 | grep 'llvm.func internal @relattn_tile' | sed 's/) -> .*/)/; s/{.*//' | FileCheck %s --check-prefix=ARGUMENTS --implicit-check-not='array<'
 // ARGUMENTS-COUNT-13: @relattn_tile
 // RUN: not relattn-opt %s --relattn-to-cpu=target-cpu=x86-65 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: not relattn-opt %s --relattn-to-cpu=target-features=avx2 2>&1 | FileCheck %s --check-prefix=FEATURES

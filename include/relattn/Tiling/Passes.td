@@ -274,10 +274,12 @@ def OutlineTiles : Pass<"relattn-outline-tiles", "::mlir::ModuleOp"> {
   let description = [{
     After bufferisation: the loop nest around each product on vectors becomes a
     function that is not inlined, so that the register allocator sees the
-    accumulators and nothing else.
+    accumulators and nothing else. It is internal to its object file
+    (`llvm.linkage`).
   }];
   let dependentDialects = [
-    "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::scf::SCFDialect"
   ];
 }
 
