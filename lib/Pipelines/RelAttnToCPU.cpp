@@ -38,8 +38,9 @@ using namespace mlir;
 using namespace mlir::relattn;
 
 /// Canonicalisation that leaves regions as they are: structured control flow
-/// has no blocks to erase, and to look for them and for arguments that nothing
-/// uses takes 5 % of the instructions that compile a kernel.
+/// has no blocks to erase, those of branches are LLVM's to merge, and to look
+/// for them and for arguments that nothing uses takes 6 % of the instructions
+/// that compile a kernel.
 static std::unique_ptr<Pass> createCanonicalizer() {
   GreedyRewriteConfig config;
   config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);

@@ -40,8 +40,8 @@
 // a block instead of one: 1.01 to 1.05 times as fast for D of 96 and more.
 // Where that leaves threads without work blocks have one (2 threads: 1 head of
 // 128 queries 1.8 times as fast, 3 heads 1.25). 96 keys instead of 192: 1.01
-// to 1.07; instead of 72: 0.99 to 1.06; 132 instead of 96 (Emerald Rapids): 1.00
-// to 1.01.
+// to 1.07; instead of 72: 0.99 to 1.06; 132 instead of 96 (Emerald
+// Rapids): 1.00 to 1.01.
 //
 // The loop over keys of the largest tile is unrolled to 48 products: 1.02
 // to 1.05 times as fast with AVX-512 (0.97 to 1.02 for D 128), 1.06 to 1.08
