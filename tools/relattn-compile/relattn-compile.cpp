@@ -65,7 +65,7 @@ struct Options {
   cl::opt<unsigned> level{
       "O", cl::Prefix,
       cl::desc("LLVM's optimisation level, 0 to 3 (default: 1, part of LLVM's "
-               "with the loop vectoriser: tiles are vectors already, and 2 "
+               "O1 and the loop vectoriser: tiles are vectors already, and 2 "
                "takes twice as long for code that is as fast)"),
       cl::init(1), cl::cat(category)};
   cl::opt<relattn::GPUTarget> target{
